@@ -1,0 +1,75 @@
+# Everything here works on a fresh clone with python3 (3.11 or later) and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+SUPPORTED := 3.11 3.12 3.13 3.14
+DEMO   ?=
+PYTEST ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test test-all lint types format bench wheel coverage clean
+
+help:
+	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
+	@echo "make test      the tests, against the built wheel"
+	@echo "make test-all  the same with every supported Python on this machine"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     the benchmarks, side by side with sequoia-client-sdk 4.4.0"
+	@echo "make coverage  the tests with line and branch coverage"
+
+demo: wheel
+	@$(BIN)/python -m sequoia.demo $(DEMO)
+
+test: wheel
+	$(BIN)/python -m pytest $(PYTEST)
+
+# The wheel goes over the one that is installed: tests and demo run what a user gets, never the source folder.
+wheel: $(VENV)/.ready
+	@rm -rf dist
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@$(BIN)/python -m pip install --quiet --no-deps --force-reinstall dist/*.whl
+
+$(VENV)/.ready: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: say which one to use, e.g. make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo "$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv"; exit 2; }
+	@echo "building $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-dev.txt
+	@touch $@
+
+test-all:
+	@missing=; failed=; \
+	for version in $(SUPPORTED); do \
+		if python$$version -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+			echo "== Python $$version"; \
+			$(MAKE) --no-print-directory test PYTHON=python$$version VENV=.venv-$$version || failed="$$failed $$version"; \
+		else missing="$$missing $$version"; fi; \
+	done; \
+	[ -z "$$missing" ] || echo "not found on this machine, so not tested: Python$$missing"; \
+	[ -z "$$failed" ] || { echo "failed with Python$$failed"; exit 1; }
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: wheel
+	$(BIN)/python -m benchmarks
+
+coverage: wheel
+	$(BIN)/coverage run -m pytest $(PYTEST)
+	$(BIN)/coverage report
+
+clean:
+	rm -rf .venv .venv-3.* dist build .mypy_cache .ruff_cache .pytest_cache .coverage benchmarks/results

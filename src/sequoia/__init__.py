@@ -1,0 +1,30 @@
+"""Python SDK for the Piksel Palette ("Sequoia") RESTful services.
+
+::
+
+    from sequoia import Client, field, where
+
+    url = "https://registry.example.com/services/acme"
+    with Client(url, grant_client_id="id", grant_client_secret="secret") as client:
+        for page in client.metadata.contents.browse("acme", where(field("type") == "movie").include("assets")):
+            for content in page.resources:
+                print(content["ref"], content["title"])
+"""
+
+from sequoia._version import __version__
+from sequoia.auth import AuthType
+from sequoia.client import Client
+from sequoia.clock import InstantClock
+from sequoia.criteria import Criteria, Inclusion, StringExpressionFactory, field, where
+
+__all__ = [
+    "AuthType",
+    "Client",
+    "Criteria",
+    "Inclusion",
+    "InstantClock",
+    "StringExpressionFactory",
+    "__version__",
+    "field",
+    "where",
+]

@@ -1,0 +1,291 @@
+"""Who the client is: types of authentication, tokens, and which request gets one.
+
+Nothing here sends, waits or locks. A `Credential` says which token is current, how to ask for another and what an
+answer to that means; the shells do the asking, one at a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from sequoia.calls import Answer, Call, Expects
+from sequoia.error import AuthorisationError, HttpError
+from sequoia.urls import is_loopback
+
+__all__ = [
+    "PROCESS_TOKENS",
+    "Anonymous",
+    "AuthType",
+    "ClientGrant",
+    "Credential",
+    "OwnToken",
+    "Token",
+    "TokenKey",
+    "TokenStore",
+    "check_secure",
+    "refusal",
+]
+
+# A token is renewed this many seconds before it expires, or after nine tenths of its life if that is sooner.
+RENEW_AHEAD = 30.0
+MAX_RENEWALS = 3
+
+
+class AuthType(enum.Enum):
+    """How a client proves who it is; the values are those of 4.4.0."""
+
+    CLIENT_GRANT = 1
+    NO_AUTH = 2
+    BYO_TOKEN = 3
+    MUTUAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token (RFC 6750).
+
+    Attributes:
+        access_token: The secret itself; it is in no repr.
+        renew_at: Monotonic seconds after which another one is asked for; None where nobody knows.
+    """
+
+    access_token: str = field(repr=False)
+    renew_at: float | None = None
+
+    def is_current(self, now: float) -> bool:
+        """Whether it need not be renewed yet, at `now` in monotonic seconds."""
+        return self.renew_at is None or now < self.renew_at
+
+
+class TokenKey(NamedTuple):
+    """Whose token it is: a wrong secret never finds somebody else's token."""
+
+    token_url: str
+    client_id: str
+    secret_digest: str
+
+
+class TokenStore:
+    """Tokens by credentials, shared by the clients of a process."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[TokenKey, Token] = {}
+
+    def get(self, key: TokenKey) -> Token | None:
+        """The token for these credentials, or None."""
+        return self._tokens.get(key)
+
+    def put(self, key: TokenKey, token: Token) -> None:
+        """Keep a token for these credentials."""
+        self._tokens[key] = token
+
+    def discard(self, key: TokenKey, token: Token) -> None:
+        """Forget `token`, if it is still the one for these credentials."""
+        if self._tokens.get(key) == token:
+            del self._tokens[key]
+
+    def clear(self) -> None:
+        """Forget every token."""
+        self._tokens.clear()
+
+
+PROCESS_TOKENS = TokenStore()
+
+
+class Credential(Protocol):
+    """What a shell needs to know about an authentication type."""
+
+    @property
+    def key(self) -> TokenKey | None:
+        """Clients with the same key share one token; None shares with nobody."""
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a refused token can be replaced."""
+
+    def current(self, now: float) -> Token | None:
+        """The token to use at `now`, in monotonic seconds; None to renew first, if that is possible."""
+
+    def refuse(self, token: Token) -> None:
+        """Forget a token that a service has refused."""
+
+    def renewal(self) -> Call | Token | None:
+        """What gets a new token: a request to send, or the token itself; None if there is none to get."""
+
+    def accept(self, answer: Answer, now: float) -> Token:
+        """Keep and return the token in the answer to a renewal."""
+
+
+class Anonymous:
+    """No token: `NO_AUTH`, and `MUTUAL`, where the TLS certificate is the proof."""
+
+    key: TokenKey | None = None
+    renewable = False
+
+    def current(self, now: float) -> Token | None:  # noqa: ARG002, D102 - see Credential
+        return None
+
+    def refuse(self, token: Token) -> None:
+        """There is none to forget."""
+
+    def renewal(self) -> Call | Token | None:  # noqa: D102 - see Credential
+        return None
+
+    def accept(self, answer: Answer, now: float) -> Token:  # noqa: D102 - see Credential
+        raise NotImplementedError("an anonymous client asks for no token")
+
+
+class OwnToken:
+    """`BYO_TOKEN`: the caller's own token, or a function that is asked for one and asked again after a 401.
+
+    Raises:
+        ValueError: There is no token.
+    """
+
+    def __init__(self, token: str | Callable[[], str]) -> None:
+        self.key: TokenKey | None = None
+        self.renewable = callable(token)
+        self._ask = token if callable(token) else None
+        self._token = None if callable(token) else Token(_token_text(token))
+
+    def current(self, now: float) -> Token | None:  # noqa: ARG002, D102 - see Credential
+        return self._token
+
+    def refuse(self, token: Token) -> None:  # noqa: D102 - see Credential
+        if self._ask is not None and token == self._token:
+            self._token = None
+
+    def renewal(self) -> Call | Token | None:  # noqa: D102 - see Credential
+        if self._ask is not None:
+            self._token = Token(_token_text(self._ask()))
+        return self._token
+
+    def accept(self, answer: Answer, now: float) -> Token:  # noqa: D102 - see Credential
+        raise NotImplementedError("the caller's own token is not asked for by a request")
+
+
+class ClientGrant:
+    """`CLIENT_GRANT`: OAuth2 client credentials (RFC 6749, 4.4), by HTTP Basic.
+
+    Args:
+        token_url: Where tokens are given out.
+        client_id: The client's id.
+        client_secret: Its secret.
+        store: Where tokens are kept.
+        own_token: A token to begin with; it is used until it is refused, and is not shared with other clients.
+    """
+
+    renewable = True
+
+    def __init__(
+        self, token_url: str, client_id: str, client_secret: str, store: TokenStore, own_token: str | None = None
+    ) -> None:
+        digest = hashlib.sha256(client_secret.encode()).hexdigest()
+        self.key: TokenKey = TokenKey(token_url, client_id, digest)
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._store = store
+        self._own = Token(_token_text(own_token)) if own_token is not None else None
+
+    def current(self, now: float) -> Token | None:  # noqa: D102 - see Credential
+        token = self._own or self._store.get(self.key)
+        return token if token is not None and token.is_current(now) else None
+
+    def refuse(self, token: Token) -> None:  # noqa: D102 - see Credential
+        if token == self._own:
+            self._own = None
+        else:
+            self._store.discard(self.key, token)
+
+    def renewal(self) -> Call | Token | None:  # noqa: D102 - see Credential
+        from oauthlib.oauth2 import BackendApplicationClient  # noqa: PLC0415 - 30 ms that only this type pays
+
+        body: str = BackendApplicationClient(client_id=self._client_id).prepare_request_body()
+        pair = base64.b64encode(f"{self._client_id}:{self._client_secret}".encode()).decode()
+        headers = {
+            "Authorization": f"Basic {pair}",
+            "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+            "Accept": "application/json",
+        }
+        return Call("POST", self.key.token_url, headers, body.encode(), authenticated=False, expects=Expects.BYTES)
+
+    def accept(self, answer: Answer, now: float) -> Token:  # noqa: D102 - see Credential
+        token = _granted(answer, now)
+        self._store.put(self.key, token)
+        return token
+
+
+def _granted(answer: Answer, now: float) -> Token:
+    """The token in an identity service's answer.
+
+    Raises:
+        AuthorisationError: There is none that can be used. No message shows what is there: it may be half a token.
+    """
+    try:
+        parsed = _parse(answer.raw.content)
+        if str(parsed.get("token_type", "bearer")).lower() != "bearer":
+            raise ValueError("the token's type is not bearer")
+        text = _token_text(parsed["access_token"])
+        lifetime = float(parsed.get("expires_in") or 0)
+    except (_NotGrantedError, ValueError, TypeError) as error:
+        message = f"the identity service's answer holds no bearer token ({answer.call.url})"
+        raise AuthorisationError(message, error.__cause__ or error) from None
+    return Token(text, now + lifetime - min(RENEW_AHEAD, lifetime / 10) if lifetime > 0 else None)
+
+
+def refusal(error: HttpError) -> AuthorisationError | None:
+    """The `AuthorisationError` for a failed token request, its `cause` the OAuth error; None if it was no refusal."""
+    if error.status_code >= 500 or error.status_code in {408, 425, 429}:
+        return None
+    cause: BaseException = error
+    if isinstance(error.message, dict) and "error" in error.message:
+        try:
+            _parse(msgspec.json.encode(error.message))
+        except _NotGrantedError as oauth_error:
+            cause = oauth_error.__cause__ or error
+    return AuthorisationError(
+        f"the identity service refused the client's credentials: {cause}. "
+        f"Check grant_client_id and grant_client_secret (status {error.status_code} from {error.url})",
+        cause,
+    )
+
+
+class _NotGrantedError(Exception):
+    """An identity service's answer is not a token; the cause is oauthlib's error."""
+
+
+def _parse(body: bytes) -> Mapping[str, Any]:
+    from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error  # noqa: PLC0415 - as in renewal
+
+    try:
+        parsed: Mapping[str, Any] = BackendApplicationClient(client_id="").parse_request_body_response(body.decode())
+    except (OAuth2Error, ValueError, TypeError, AttributeError) as error:  # the last two: JSON but no object
+        raise _NotGrantedError from error
+    return parsed
+
+
+def check_secure(url: str, what: str) -> None:
+    """Refuse to send a secret over plain http, but to this machine or where `OAUTHLIB_INSECURE_TRANSPORT` is set.
+
+    Raises:
+        AuthorisationError: `url`, called `what` in the message, is one of plain http.
+    """
+    if url.startswith("http://") and not is_loopback(url) and not os.environ.get("OAUTHLIB_INSECURE_TRANSPORT"):
+        raise AuthorisationError(
+            f"{what} is over plain http ({url}): a secret sent there can be read on its way. "
+            "Register it with https, or set OAUTHLIB_INSECURE_TRANSPORT=1 if the network is yours"
+        )
+
+
+def _token_text(token: object) -> str:
+    if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
+        raise ValueError("a bearer token is a non-empty string of printable ASCII characters")
+    return token.strip()

@@ -1,0 +1,224 @@
+"""A request as a value, and how its answer is judged.
+
+A `Call` knows everything about a request but who sends it; an `Answer` is what came back, decoded and found good.
+Both shells send calls, and nothing else.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import msgspec
+
+from sequoia.error import DecodeError, HttpError, RequestError, TooManyRedirects, http_error
+from sequoia.retry import EmptyRule, retry_after_seconds
+from sequoia.urls import origin, without_user_info
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = [
+    "MAX_REDIRECTS",
+    "Answer",
+    "Call",
+    "Expects",
+    "decode_json",
+    "decoded",
+    "describe",
+    "is_empty",
+    "judge",
+    "redirected",
+]
+
+MAX_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_decode = msgspec.json.Decoder().decode
+_TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+class Expects(enum.Enum):
+    """What the body of an answer must be."""
+
+    JSON = "JSON, or empty"
+    ANYTHING = "JSON if its content type says so"
+    BYTES = "whatever it is; it is not decoded, nor shown in any error, because it may be a secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to send.
+
+    Attributes:
+        method: HTTP method.
+        url: Absolute and fully encoded.
+        headers: Those that differ from the client's own.
+        body: The encoded body, or None.
+        key: JSON key of the main resources in the answer; None on a business endpoint.
+        includes: Names of the relationships that were asked for.
+        repeatable: Whether sending it twice does no harm.
+        authenticated: Whether the client's token goes with it.
+        expects: What the answer's body must be.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    key: str | None = None
+    includes: tuple[str, ...] = ()
+    repeatable: bool = True
+    authenticated: bool = True
+    expects: Expects = Expects.JSON
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Answer:
+    """A good response to a call.
+
+    Attributes:
+        call: The call.
+        raw: The HTTP response, read to its end.
+        data: Its body, decoded; None for an empty one.
+    """
+
+    call: Call
+    raw: httpx2.Response
+    data: Any
+
+
+def judge(call: Call, response: httpx2.Response, *, now: float) -> Answer:
+    """Turn a response into an answer.
+
+    Args:
+        call: The call that it answers.
+        response: A response read to its end, redirects followed.
+        now: Unix seconds, for a `Retry-After` that names a date.
+
+    Raises:
+        HttpError: Its status is not one of success.
+        DecodeError: Its body is not JSON, or not a JSON object where the call asks for resources.
+    """
+    if not 200 <= response.status_code < 300:
+        raise _refusal(response, now)
+    return decoded(call, response)
+
+
+def decoded(call: Call, response: httpx2.Response) -> Answer:
+    """The answer in a response of success; errors as `judge`, but for the status."""
+    content = response.content
+    if not content or call.expects is Expects.BYTES:
+        return Answer(call, response, None)
+    if call.expects is Expects.ANYTHING and not _claims_json(response):
+        return Answer(call, response, None)
+    data = decode_json(content, call)
+    if call.key is not None and not isinstance(data, dict):
+        raise DecodeError(f"{_told(call)} is not a JSON object")
+    return Answer(call, response, data)
+
+
+def redirected(call: Call, response: httpx2.Response) -> Call | None:
+    """The call that follows a redirect (RFC 9110, 15.4), or None where the response is none.
+
+    Method and body stay as they are, but for a 303, which asks for a GET. To another origin neither the token nor
+    an `Authorization` header goes along.
+
+    Raises:
+        TooManyRedirects: The redirect leads to something that is not HTTP.
+    """
+    location = response.headers.get("location")
+    if response.status_code not in _REDIRECTS or not location:
+        return None
+    try:
+        url = urljoin(call.url, location)
+        same_origin = origin(url) == origin(call.url)
+    except ValueError as error:
+        raise TooManyRedirects(f"a redirect that cannot be followed, to {location!r:.200}", error) from error
+    if not url.startswith(("http://", "https://")):
+        raise TooManyRedirects(f"a redirect that cannot be followed, to {location!r:.200}")
+    following = replace(call, url=url)
+    if response.status_code == HTTPStatus.SEE_OTHER:
+        following = replace(following, method="GET", body=None)
+    if not same_origin:
+        headers = {name: value for name, value in call.headers.items() if name.lower() != "authorization"}
+        following = replace(following, headers=headers, authenticated=False)
+    return following
+
+
+def is_empty(answer: Answer, rule: EmptyRule) -> bool:
+    """Whether a resource that must be there, by `retry_when_empty_result`, is not.
+
+    `True` asks for the main resources and for every included relationship; a dict for those that it maps to True.
+    """
+    if not rule:
+        return False
+    if not isinstance(answer.data, dict):
+        return not answer.data
+    linked = answer.data.get("linked") or {}
+    if isinstance(rule, Mapping):
+        wanted = [name for name, must_be_there in rule.items() if must_be_there]
+        return any(not (answer.data.get(name) if name in answer.data else linked.get(name)) for name in wanted)
+    if any(not linked.get(name) for name in {*answer.call.includes, *linked}):
+        return True
+    if answer.call.key is not None:
+        return not answer.data.get(answer.call.key)
+    return any(value == [] for value in answer.data.values())
+
+
+def decode_json(content: bytes, call: Call | None = None) -> Any:
+    """Decode JSON.
+
+    Raises:
+        DecodeError: It is none, or is nested too deeply; the message says that it answers `call`.
+    """
+    try:
+        return _decode(content)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise DecodeError(f"{_told(call)} is not JSON: {error}: {_excerpt(content)}", error) from error
+
+
+def _told(call: Call | None) -> str:
+    return "the body" if call is None else f"the answer to {call.method} {without_user_info(call.url)}"
+
+
+def _refusal(response: httpx2.Response, now: float) -> HttpError:
+    status = response.status_code
+    error = http_error(status, _refusal_message(response))
+    error.headers = dict(response.headers)
+    error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now)
+    return error
+
+
+def _refusal_message(response: httpx2.Response) -> Any:
+    if response.content:
+        try:
+            return decode_json(response.content)
+        except DecodeError:
+            pass
+    reason = f"{response.status_code} {response.reason_phrase}".strip()
+    if not response.content:
+        return f"{reason}, without a body"
+    kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    return f"{reason}, and the body is not the service's JSON but {kind}: {_excerpt(response.content)}"
+
+
+def describe(error: RequestError, call: Call, correlation_id: str) -> None:
+    """Write down on `error` which request it was, for the message and for the caller."""
+    error.method = call.method
+    error.url = without_user_info(call.url)
+    error.correlation_id = error.headers.get("x-correlation-id", correlation_id)
+
+
+def _claims_json(response: httpx2.Response) -> bool:
+    return "json" in response.headers.get("content-type", "json")
+
+
+def _excerpt(content: bytes) -> str:
+    """The first words of a body, without markup: enough to recognise a gateway's page."""
+    text = " ".join(_TAGS.sub(" ", content[:4000].decode("utf-8", "replace")).split())
+    return repr(text[:160])

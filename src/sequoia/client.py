@@ -1,0 +1,220 @@
+"""The client, its services and their endpoints: the names that users write.
+
+This is the synchronous shell. What is sent, whether it is sent again and which page comes next is decided by the
+core; `sending` sends it; here it gets the shape of the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, NoReturn, Self, Unpack
+
+import msgspec
+
+from sequoia.auth import check_secure
+from sequoia.calls import Call, Expects
+from sequoia.describing import Described
+from sequoia.endpoint import BusinessEndpoint, Endpoint, Strategy
+from sequoia.error import ResourceNotFound
+from sequoia.operations import BusinessPath, ResourcePath
+from sequoia.registry import RegisteredService, Registry
+from sequoia.response import Response
+from sequoia.retry import EmptyRule
+from sequoia.sending import Sender
+from sequoia.settings import ClientOptions, Settings
+from sequoia.urls import Params, check_http_url, with_query
+
+__all__ = ["Client", "Service"]
+
+
+class Client:
+    """A connection to the services of one registry, for any number of threads.
+
+    The registry is read, and a token fetched, while it is constructed.
+
+    Args:
+        registry_url: The registry's list of services: `https://registry.example.com/services/acme`.
+        **options: See `ClientOptions` for their names and `Settings` for what they mean.
+
+    Raises:
+        TypeError, ValueError: An argument makes no sense; nothing was sent.
+        AuthorisationError: The identity service refuses the credentials.
+        RequestError: The registry or the identity service cannot be reached.
+        DecodeError: What is at `registry_url` is no registry.
+    """
+
+    def __init__(self, registry_url: str, **options: Unpack[ClientOptions]) -> None:
+        self._settings = Settings.of(registry_url, options)
+        self._sender = Sender(self._settings)
+        self._described: dict[str, Described] = {}
+        try:
+            self.refresh()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def services(self) -> Mapping[str, RegisteredService]:
+        """What the registry holds, by name."""
+        return self._registry
+
+    def refresh(self) -> None:
+        """Read the registry again, and forget what the services said about themselves."""
+        answer = self._sender.send(Call("GET", self._settings.registry_url), self._sender.operation())
+        self._registry = Registry(answer.data)
+        self._described.clear()
+        credential = self._settings.credential(self._token_url)
+        self._sender.authenticate(credential, self._registry.origins())
+
+    def request(  # noqa: PLR0913 - the contract has these arguments
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        content: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_when_empty_result: EmptyRule | None = None,
+        backoff_strategy: Strategy = None,
+    ) -> Response:
+        """Send any request, with the authentication, retries and correlation id of everything else.
+
+        Args:
+            method: HTTP method.
+            url: Absolute URL; the token goes with it only to an origin that the registry names.
+            params: Query parameters, added to those of `url`.
+            json: A value to send as JSON.
+            content: A body to send as it is.
+            headers: Headers that differ from the client's own.
+            retry_when_empty_result: Ask again while a list of resources in the answer is empty.
+            backoff_strategy: Retry policy of this request. A POST or PATCH that may have arrived is repeated only
+                with `"retry_unsafe": True`.
+
+        Raises:
+            ValueError: The URL is not absolute, or there are both `json` and `content`.
+            ClientError: As for every operation.
+        """
+        check_http_url(url, "url")
+        if json is not None and content is not None:
+            raise ValueError("a request has one body: give either json or content")
+        body = content.encode() if isinstance(content, str) else content
+        call = Call(
+            method.upper(),
+            with_query(url, params or {}),
+            headers=headers or {},
+            body=msgspec.json.encode(json) if json is not None else body,
+            repeatable=method.upper() not in {"POST", "PATCH"},
+            expects=Expects.ANYTHING,
+        )
+        operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        return Response(self._sender.send(call, operation))
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_when_empty_result: EmptyRule | None = None,
+        backoff_strategy: Strategy = None,
+    ) -> Response:
+        """`request("GET", url, ...)`."""
+        return self.request(
+            "GET",
+            url,
+            params=params,
+            headers=headers,
+            retry_when_empty_result=retry_when_empty_result,
+            backoff_strategy=backoff_strategy,
+        )
+
+    def close(self) -> None:
+        """Close the client's connections; it cannot be used afterwards."""
+        self._sender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getitem__(self, name: str) -> Service:
+        entry = self._registry.find(name)
+        described = self._described.get(entry.name)
+        if described is None:
+            described = self._described.setdefault(
+                entry.name, Described(self._sender, entry.name, self._location(entry))
+            )
+        return Service(self._sender, described)
+
+    def __getattr__(self, name: str) -> Service:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name.replace("-", "_") for name in self._registry)})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._registry)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Client holds connections and cannot cross a process: make one in each process")
+
+    def __repr__(self) -> str:
+        return f"<Client {self._settings.registry_url} {self._settings.auth_type.name}>"
+
+    def _token_url(self) -> str:
+        url = f"{self._registry.find('identity').base_url()}/oauth/token"
+        if self._sender.channels.adapted(url) is None:
+            check_secure(url, "the token endpoint")
+        return url
+
+    def _location(self, entry: RegisteredService) -> str:
+        location = entry.base_url()
+        if self._sender.holds_secret and self._sender.channels.adapted(location) is None:
+            check_secure(location, f"the service {entry.name!r}")
+        return location
+
+
+class Service:
+    """A service of the platform; its endpoints are its attributes: `client.metadata.contents`.
+
+    Attributes:
+        name: Name of the service.
+        location: Where it is, without a trailing slash.
+    """
+
+    def __init__(self, sender: Sender, described: Described) -> None:
+        self.name = described.name
+        self.location = described.location
+        self._sender = sender
+        self._described = described
+
+    def business(self, path_template: str) -> BusinessEndpoint:
+        """A business endpoint: `service.business("/$service/$owner:$ref")`, a `string.Template` of its path."""
+        return BusinessEndpoint(self._sender, BusinessPath(self.location, path_template))
+
+    def __getitem__(self, name: str) -> Endpoint:
+        if not isinstance(name, str) or not name:
+            raise ResourceNotFound(f"a resource has a name, not {name!r}", 404)
+        if self._described.known is not None:
+            self._described.known.resource(name)
+        return Endpoint(self._sender, self._described, ResourcePath.of(self.location, name))
+
+    def __getattr__(self, name: str) -> Endpoint:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self[name]
+
+    def __dir__(self) -> list[str]:
+        known = self._described.known
+        resources = known.resourcefuls.values() if known else ()
+        return sorted({*super().__dir__(), *(one.hyphenated_plural_name.replace("-", "_") for one in resources)})
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name} {self.location}>"

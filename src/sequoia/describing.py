@@ -1,0 +1,69 @@
+"""The synchronous shell's view of one service's descriptor: read once, when something needs it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from sequoia.calls import Call
+from sequoia.descriptor import Descriptor
+from sequoia.error import ClientError, NotFound, ResourceNotFound
+from sequoia.operations import ResourcePath
+from sequoia.relations import Resolution
+from sequoia.response import Resolver
+from sequoia.sending import Operation, Sender
+
+__all__ = ["Described"]
+
+_log = logging.getLogger(__name__)
+
+
+class Described:
+    """A service and, once somebody has asked for it, its descriptor.
+
+    Args:
+        sender: Sends the request for it.
+        name: Name of the service.
+        location: Where it is.
+
+    Attributes:
+        known: The descriptor, if it has been read.
+    """
+
+    def __init__(self, sender: Sender, name: str, location: str) -> None:
+        self.name = name
+        self.location = location
+        self.known: Descriptor | None = None
+        self._sender = sender
+        self._tried = False
+        self._reading = threading.Lock()
+
+    def read(self, operation: Operation) -> Descriptor | None:
+        """The descriptor; None, and a warning in the log, where it cannot be read. It is asked for only once."""
+        with self._reading:
+            if not self._tried:
+                call = Call("GET", f"{self.location}/descriptor/raw")
+                try:
+                    self.known = Descriptor.parse(self._sender.send(call, operation).data)
+                except ClientError as error:
+                    _log.warning("the descriptor of the service %s cannot be read: %s", self.name, error)
+                self._tried = True
+            return self.known
+
+    def resolver(self, path: ResourcePath, operation: Operation) -> Resolver | None:
+        """What attaches included resources to their parents, if the client was asked to (`model_resolution`)."""
+        if not self._sender.settings.model_resolution:
+            return None
+        descriptor = self.read(operation.without_empty_rule())
+        return Resolution(descriptor, path.key) if descriptor is not None else None
+
+    def explained(self, error: NotFound, path: ResourcePath) -> NotFound:
+        """`error` or, where the service has no such resource at all, an error that says so."""
+        descriptor = self.read(self._sender.operation({"max_tries": 1}))
+        try:
+            if descriptor is not None:
+                descriptor.resource(path.key)
+        except ResourceNotFound as explanation:
+            explanation.of_request(error)
+            return explanation
+        return error

@@ -1,0 +1,182 @@
+"""Endpoints: the operations on one resource of a service, and business endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sequoia.browsing import PageBrowser, Walk
+from sequoia.calls import Answer, Call
+from sequoia.criteria import Criteria
+from sequoia.describing import Described
+from sequoia.error import HttpError, NotFound
+from sequoia.operations import BusinessPath, Refs, ResourcePath, version_conflict
+from sequoia.response import Response
+from sequoia.retry import EmptyRule
+from sequoia.sending import Operation, Sender
+from sequoia.urls import Params
+
+__all__ = ["BusinessEndpoint", "Endpoint", "Strategy"]
+
+Strategy = Mapping[str, Any] | None
+
+
+class Endpoint:
+    """The operations on one resource of a service: `client.metadata.contents`.
+
+    Every operation takes the `owner` (the tenant; None for every one that the token may see) and raises a
+    `ClientError` if it fails. `backoff_strategy` replaces the client's retry policy for one operation and all its
+    pages; `retry_when_empty_result` asks again while resources that must be there are not.
+    """
+
+    def __init__(self, sender: Sender, described: Described, path: ResourcePath) -> None:
+        self._sender = sender
+        self._described = described
+        self._path = path
+
+    @property
+    def url(self) -> str:
+        """URL of the collection."""
+        return self._path.url
+
+    def read(
+        self,
+        owner: str | None,
+        ref: Refs,
+        *,
+        criteria: Criteria | None = None,
+        retry_when_empty_result: EmptyRule | None = None,
+        backoff_strategy: Strategy = None,
+    ) -> Response:
+        """Read one resource, or several at once.
+
+        Args:
+            owner: The tenant.
+            ref: `owner:name`, or a list of them: one request for every 50 or so, one response.
+            criteria: Inclusions and fields.
+            retry_when_empty_result: See the class.
+            backoff_strategy: See the class.
+
+        Raises:
+            NotFound: There is none of them.
+            ValueError: There is no ref.
+        """
+        calls = self._path.read(owner, ref, criteria)
+        operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        resolver = self._described.resolver(self._path, operation)
+        return Response(self._sender.send_all(calls, operation), resolver)
+
+    def browse(  # noqa: PLR0913, PLR0917 - the contract has these arguments
+        self,
+        owner: str | None,
+        criteria: Criteria | None = None,
+        fields: Iterable[str] | None = None,
+        query_string: str | None = None,
+        prefetch_pages: int = 1,
+        retry_when_empty_result: EmptyRule | None = None,
+        backoff_strategy: Strategy = None,
+    ) -> PageBrowser:
+        """Find resources, page by page.
+
+        Args:
+            owner: The tenant; an owner in `query_string` wins.
+            criteria: What to look for.
+            fields: Fields to ask for (`fields`).
+            query_string: Sent as it is, ahead of the other parameters: `"continue=true&perPage=2"`.
+            prefetch_pages: Pages to fetch at once; 0 fetches the first one when it is first needed.
+            retry_when_empty_result: See the class.
+            backoff_strategy: See the class.
+
+        Returns:
+            The first page, which iterates over all of them.
+
+        Raises:
+            ResourceNotFound: The service has no such resource.
+        """
+        if isinstance(prefetch_pages, bool) or not isinstance(prefetch_pages, int) or prefetch_pages < 0:
+            raise ValueError(f"prefetch_pages must be a whole number from 0, not {prefetch_pages!r}")
+        call = self._path.browse(owner, criteria, fields, query_string)
+        operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        resolver = self._described.resolver(self._path, operation)
+        walk = Walk(self._send, operation, self._path.location)
+        return PageBrowser(walk, call, prefetch_pages, resolver)
+
+    def store(self, owner: str | None, json: Any) -> Response:
+        """Create resources, or replace them wholly.
+
+        Args:
+            owner: The tenant.
+            json: JSON text, a dict, a list of dicts, a model, or `{"contents": [...]}`.
+
+        Raises:
+            ValueError: It holds no resource; nothing was sent.
+            BadRequest: The service refuses one of them, and has stored none.
+        """
+        return self._write(self._path.store(owner, json))
+
+    def update(self, owner: str | None, json: Any, ref: str, version: str) -> Response:
+        """Replace a resource, if it still has the version that it was read with (`If-Match`).
+
+        Raises:
+            ReferencesMismatchException: The body is not the resource `ref`; nothing was sent.
+            NotMatchingVersion: Somebody else has changed it since.
+        """
+        call = self._path.update(owner, json, ref, version)
+        try:
+            return self._write(call)
+        except HttpError as error:
+            if error.status_code == 412:
+                raise version_conflict(error) from error
+            raise
+
+    def delete(self, owner: str | None, ref: Refs) -> Response:
+        """Delete a resource, or a list of them. One that is not there is as good as deleted.
+
+        Raises:
+            ValueError: There is no ref; nothing was sent.
+        """
+        return Response(self._sender.send_all(self._path.delete(owner, ref), self._sender.operation()))
+
+    def _write(self, call: Call) -> Response:
+        return Response(self._send(call, self._sender.operation()))
+
+    def _send(self, call: Call, operation: Operation) -> Answer:
+        """Send a call to the collection, where a 404 may mean that there is no such resource at all."""
+        try:
+            return self._sender.send(call, operation)
+        except NotFound as error:
+            raise self._described.explained(error, self._path) from error
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.url}>"
+
+
+class BusinessEndpoint:
+    """A business endpoint: its answers are not resources but whatever it says, in `.data`."""
+
+    def __init__(self, sender: Sender, path: BusinessPath) -> None:
+        self._sender = sender
+        self._path = path
+
+    def browse(self, service: str, *, params: Params | None = None, **values: Any) -> Response:
+        """`GET` the path with `$service` and the other names of its template filled in.
+
+        Raises:
+            ValueError: The template needs a value that is not given; nothing was sent.
+        """
+        return self._send(self._path.call("GET", {"service": service, **values}, params))
+
+    def store(self, service: str, owner: str, content: Any, ref: str, params: Params | None = None) -> Response:
+        """`POST` `content`, as it is, to the path; it is repeated after a failure only with `retry_unsafe`.
+
+        Raises:
+            ValueError: `content` is not JSON; nothing was sent.
+        """
+        values = {"service": service, "owner": owner, "ref": ref}
+        return self._send(self._path.call("POST", values, params, content))
+
+    def _send(self, call: Call) -> Response:
+        return Response(self._sender.send(call, self._sender.operation()))
+
+    def __repr__(self) -> str:
+        return f"<BusinessEndpoint {self._path.location}{self._path.template}>"

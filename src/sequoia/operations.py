@@ -1,0 +1,236 @@
+"""The operations of an endpoint as calls: what is sent for a read, a browse, a store, an update, a delete.
+
+Everything that can be wrong with an argument is found here, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from sequoia.calls import Answer, Call
+from sequoia.criteria import Criteria, Params
+from sequoia.error import HttpError, NotMatchingVersion
+from sequoia.names import encode_ref, json_key, url_segment
+from sequoia.payload import check_reference, encode, have_identity, resources_of
+from sequoia.urls import Params as QueryParams
+from sequoia.urls import query_value, with_query
+
+__all__ = ["BusinessPath", "ResourcePath", "combined", "version_conflict"]
+
+# Bounds of one URL: the platform's clients have been seen to send 119 refs and 6 KB.
+REFS_A_CALL = 50
+PATH_BYTES = 6000
+_QUOTES = re.compile(r'["\x00-\x1f\x7f]')
+
+Refs = str | Iterable[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePath:
+    """Where a resource is: `https://metadata.example.com/data/offer-templates`, and how its operations are sent.
+
+    Attributes:
+        location: The service's location, without a trailing slash.
+        segment: The resource's name in URLs.
+        key: Its name in JSON.
+    """
+
+    location: str
+    segment: str
+    key: str
+
+    @classmethod
+    def of(cls, location: str, name: str) -> ResourcePath:
+        """The path of the resource called `name` in any of its spellings."""
+        return cls(location, url_segment(name), json_key(name))
+
+    @property
+    def url(self) -> str:
+        """URL of the collection."""
+        return f"{self.location}/data/{quote(self.segment, safe='')}"
+
+    def read(self, owner: str | None, refs: Refs, criteria: Criteria | None) -> list[Call]:
+        """`GET <collection>/<ref>,<ref>...`: one call for every 50 refs or so."""
+        params = {**_params(criteria), **_owner(owner)}
+        return [
+            self._call("GET", with_query(f"{self.url}/{path}", params), includes=_included(criteria))
+            for path in _paths(refs, "read")
+        ]
+
+    def browse(
+        self, owner: str | None, criteria: Criteria | None, fields: Iterable[str] | None, query_string: str | None
+    ) -> Call:
+        """`GET <collection>?...`; an owner in `query_string` wins over the argument."""
+        params = _params(criteria)
+        if query_value(f"?{query_string or ''}", "owner") is None:
+            params |= _owner(owner)
+        if fields is not None:
+            params["fields"] = _field_names(fields)
+        return self._call("GET", with_query(self.url, params, query_string), includes=_included(criteria))
+
+    def store(self, owner: str | None, value: Any) -> Call:
+        """`POST <collection>/`: creates or wholly replaces. Repeatable where every resource has a ref or a name."""
+        resources = resources_of(value, self.key)
+        url = with_query(f"{self.url}/", _owner(owner))
+        return self._call("POST", url, encode(resources, self.key), repeatable=have_identity(resources))
+
+    def update(self, owner: str | None, value: Any, ref: str, version: str) -> Call:
+        """`PUT <item>` with `If-Match: "<version>"`.
+
+        Raises:
+            ReferencesMismatchException: The body is another resource than `ref`.
+            ValueError: It is not exactly one resource, or `version` is no version.
+        """
+        if not isinstance(version, str) or not version or _QUOTES.search(version):
+            raise ValueError(f"update needs the version that the resource was read with, not {version!r}")
+        resources = resources_of(value, self.key)
+        if len(resources) != 1:
+            raise ValueError(f"update takes one resource, not {len(resources)}")
+        check_reference(resources[0], ref)
+        url = with_query(f"{self.url}/{encode_ref(ref)}", _owner(owner))
+        return self._call("PUT", url, encode(resources, self.key), headers={"If-Match": f'"{version}"'})
+
+    def delete(self, owner: str | None, refs: Refs) -> list[Call]:
+        """`DELETE <collection>/<ref>,<ref>...`; never without a ref."""
+        return [
+            self._call("DELETE", with_query(f"{self.url}/{path}", _owner(owner))) for path in _paths(refs, "delete")
+        ]
+
+    def _call(  # noqa: PLR0913 - what a call may differ in
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        includes: tuple[str, ...] = (),
+        repeatable: bool = True,
+    ) -> Call:
+        return Call(method, url, headers or {}, body, key=self.key, includes=includes, repeatable=repeatable)
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessPath:
+    """A business endpoint: a `string.Template` of a path on a service, such as `/$service/$owner:$ref`."""
+
+    location: str
+    template: str
+
+    def call(self, method: str, values: Mapping[str, Any], params: QueryParams | None, body: Any = None) -> Call:
+        """The call to the path with `values` filled in, each percent-encoded.
+
+        Args:
+            method: HTTP method.
+            values: What `$name` stands for; None for not given.
+            params: Query parameters: they stand where the template says `$params`, else at its end.
+            body: JSON text, or anything that can be made JSON; None for no body.
+
+        Raises:
+            ValueError: A value of the template is missing or empty, or the body is not JSON.
+        """
+        template = string.Template(self.template)
+        given = {name: quote(str(value), safe=":") for name, value in values.items() if value not in (None, "")}
+        missing = [name for name in template.get_identifiers() if name not in given and name != "params"]
+        if missing:
+            raise ValueError(f"the business endpoint {self.template!r} needs {' and '.join(missing)}")
+        path = template.substitute(given, params="")
+        url = f"{self.location}/{path.removeprefix('/')}"
+        return Call(method, with_query(url, params or {}), body=_json(body), repeatable=method == "GET")
+
+
+def combined(answers: Sequence[Answer]) -> Answer:
+    """One answer of several to the same question: their resources, and what is linked, one behind the other."""
+    last = answers[-1]
+    if len(answers) == 1 or last.call.key is None:
+        return last
+    parts = [answer.data for answer in answers if isinstance(answer.data, dict)]
+    if not parts:
+        return last
+    key = last.call.key
+    data: dict[str, Any] = {**parts[0], key: [one for part in parts for one in part.get(key) or ()]}
+    if any("linked" in part for part in parts):
+        names = dict.fromkeys(name for part in parts for name in part.get("linked") or {})
+        data["linked"] = {
+            name: _distinct(one for part in parts for one in (part.get("linked") or {}).get(name) or ())
+            for name in names
+        }
+    return Answer(last.call, last.raw, data)
+
+
+def version_conflict(error: HttpError) -> NotMatchingVersion:
+    """The error for a 412."""
+    hint = "read it again, apply the change to what is there now, and update it with its version"
+    if error.ambiguous:
+        hint = "an earlier try of this update broke off and may have gone through: read it to see, before you repeat it"
+    return NotMatchingVersion(f"the resource was not updated, its version is another one: {hint} {error.url}", error)
+
+
+def _distinct(items: Iterable[Any]) -> list[Any]:
+    """The items without repetition: two calls may have included the same resource."""
+    seen: set[bytes] = set()
+    return [item for item in items if (mark := msgspec.json.encode(item)) not in seen and not seen.add(mark)]  # type: ignore[func-returns-value]
+
+
+def _paths(refs: Refs, what: str) -> list[str]:
+    """Encoded refs, comma-separated, in as many paths as the bounds of a URL ask for."""
+    given = [refs] if isinstance(refs, str) else list(refs)
+    if not given:
+        raise ValueError(f"{what} needs at least one ref; nothing was sent")
+    paths: list[str] = []
+    group: list[str] = []
+    for ref in map(encode_ref, given):
+        if group and (len(group) == REFS_A_CALL or sum(map(len, group)) + len(group) + len(ref) > PATH_BYTES):
+            paths.append(",".join(group))
+            group = []
+        group.append(ref)
+    return [*paths, ",".join(group)]
+
+
+def _owner(owner: str | None) -> Params:
+    if owner is None:
+        return {}
+    if not isinstance(owner, str) or not owner.strip():
+        raise ValueError(f"owner must be the name of a tenant, not {owner!r}; None asks for every owner")
+    return {"owner": owner}
+
+
+def _params(criteria: Criteria | None) -> Params:
+    if criteria is None:
+        return {}
+    if not isinstance(criteria, Criteria):
+        raise TypeError(f"criteria must be a Criteria, e.g. where(field('type') == 'movie'), not {criteria!r}")
+    return criteria.get_criteria_params()
+
+
+def _included(criteria: Criteria | None) -> tuple[str, ...]:
+    return () if criteria is None else criteria.included
+
+
+def _field_names(fields: Iterable[str]) -> str:
+    names = [fields] if isinstance(fields, str) else [str(name) for name in fields]
+    if not names or not all(names):
+        raise ValueError("fields must name at least one field; leave it out to get them all")
+    return ",".join(sorted(names))
+
+
+def _json(body: Any) -> bytes | None:
+    if body is None:
+        return None
+    if isinstance(body, str | bytes):
+        raw = body.encode() if isinstance(body, str) else body
+        try:
+            msgspec.json.decode(raw, type=msgspec.Raw)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"the content is not JSON: {error}") from error
+        return raw
+    try:
+        return msgspec.json.encode(body)
+    except TypeError as error:
+        raise ValueError(f"cannot make JSON of {type(body).__name__}: {error}") from error

@@ -1,0 +1,181 @@
+"""The synchronous shell's engine: sends a call, with a token, through redirects, again where that is wanted.
+
+The loops are here; what they decide by is in `calls`, `auth` and `retry`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx2
+
+from sequoia.auth import MAX_RENEWALS, Anonymous, Credential, Token, TokenKey, refusal
+from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected
+from sequoia.error import ClientError, HttpError, NotFound, RequestError, TooManyRedirects
+from sequoia.operations import combined
+from sequoia.retry import EmptyRule, RetryPolicy, Tries
+from sequoia.settings import Settings
+from sequoia.transport import Channels, transport_error
+from sequoia.urls import Origin, origin
+
+__all__ = ["Operation", "Sender"]
+
+# One renewal at a time for each set of credentials, whichever client of the process asks for it.
+_RENEWALS: dict[TokenKey, threading.Lock] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the requests of one operation share: its pages, its tries, its linked pages."""
+
+    correlation_id: str
+    policy: RetryPolicy
+
+    def without_empty_rule(self) -> Operation:
+        """The same operation for a request that may well find nothing."""
+        return replace(self, policy=replace(self.policy, empty_rule=False))
+
+
+class Sender:
+    """Sends calls for one client, from any number of threads.
+
+    Args:
+        settings: The client's settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.channels = Channels(settings)
+        self._clock = settings.clock
+        self._policy = settings.retry_policy
+        self._credential: Credential = Anonymous()
+        self._trusted: frozenset[Origin] = frozenset()
+        self._trusted_prefixes: tuple[str, ...] = ()
+        self._own_renewal = threading.Lock()
+        self._closed = False
+
+    def authenticate(self, credential: Credential, trusted: frozenset[Origin]) -> None:
+        """Send this credential's token with every call to a trusted origin from now on, and get it if need be."""
+        self._credential = credential
+        self._trusted = trusted
+        self._trusted_prefixes = tuple(f"{scheme}://{host}:{port}/" for scheme, host, port in trusted)
+        if credential.renewable and credential.current(self._clock.monotonic()) is None:
+            self._renew(None, self.operation())
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether requests carry a token."""
+        return not isinstance(self._credential, Anonymous)
+
+    def operation(self, strategy: Mapping[str, Any] | None = None, empty_rule: EmptyRule | None = None) -> Operation:
+        """A new operation, with a correlation id of its own; the arguments replace the client's retry policy."""
+        return Operation(self.settings.new_correlation_id(), self._policy.for_call(strategy, empty_rule))
+
+    def send(self, call: Call, operation: Operation) -> Answer:
+        """Send a call until it is answered, or until the policy gives up.
+
+        Raises:
+            ClientError: The answer to the last try; a `RequestError` knows how many there were.
+        """
+        tries = Tries(operation.policy, self._clock, repeatable=call.repeatable)
+        while True:
+            try:
+                answer = self._try(call, operation)
+            except RequestError as error:
+                describe(error, call, operation.correlation_id)
+                wait = tries.after_error(error)
+                if wait is None:
+                    raise
+            else:
+                if not is_empty(answer, operation.policy.empty_rule):
+                    return answer
+                wait = tries.after_empty(answer)
+                if wait is None:
+                    return answer
+            self._clock.sleep(wait)
+
+    def send_all(self, calls: Iterable[Call], operation: Operation) -> Answer:
+        """Send calls that ask one question in parts; a part that finds nothing is no error while another one does."""
+        answers: list[Answer] = []
+        missing: NotFound | None = None
+        for call in calls:
+            try:
+                answers.append(self.send(call, operation))
+            except NotFound as error:
+                missing = error
+        if missing is not None and not answers:
+            raise missing
+        return combined(answers)
+
+    def close(self) -> None:
+        """Close every connection; what is sent afterwards is refused."""
+        self._closed = True
+        self.channels.close()
+
+    def _try(self, call: Call, operation: Operation) -> Answer:
+        """One try: a token, the request, its redirects; a refused token is renewed and does not count as a try."""
+        refused: Token | None = None
+        for _ in range(MAX_RENEWALS + 1):
+            token = self._token(call, refused, operation)
+            response, hop = self._follow(call, token, operation)
+            if response.status_code != 401 or token is None or not (hop.authenticated and self._credential.renewable):
+                break
+            refused = token
+        return judge(call, response, now=self._clock.time())
+
+    def _follow(self, call: Call, token: Token | None, operation: Operation) -> tuple[httpx2.Response, Call]:
+        """The response at the end of the redirects, and the call that it answers."""
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._exchange(call, token, operation)
+            following = redirected(call, response)
+            if following is None:
+                return response, call
+            call = following
+        raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects in a row, the last one to {call.url}")
+
+    def _exchange(self, call: Call, token: Token | None, operation: Operation) -> httpx2.Response:
+        if self._closed:
+            raise ClientError("the client is closed")
+        headers = {**call.headers, "X-Correlation-ID": operation.correlation_id}
+        if token is not None and call.authenticated:
+            headers["Authorization"] = f"Bearer {token.access_token}"
+        http = self.channels.for_url(call.url)
+        try:
+            return http.send(http.build_request(call.method, call.url, headers=headers, content=call.body))
+        except httpx2.HTTPError as error:
+            raise transport_error(error) from error
+        except httpx2.InvalidURL as error:
+            raise RequestError(f"this URL cannot be requested: {error}", error) from error
+
+    def _token(self, call: Call, refused: Token | None, operation: Operation) -> Token | None:
+        if not call.authenticated or not self._trusts(call.url):
+            return None
+        token = None if refused else self._credential.current(self._clock.monotonic())
+        return self._renew(refused, operation) if token is None and self._credential.renewable else token
+
+    def _trusts(self, url: str) -> bool:
+        # A URL begins with one of these only if it has that origin; any other spelling of it is taken apart.
+        return url.startswith(self._trusted_prefixes) or origin(url) in self._trusted
+
+    def _renew(self, refused: Token | None, operation: Operation) -> Token | None:
+        """A token that is current and not the refused one; whoever comes second finds the one that the first got."""
+        key = self._credential.key
+        with self._own_renewal if key is None else _RENEWALS.setdefault(key, threading.Lock()):
+            if refused is not None:
+                self._credential.refuse(refused)
+            current = self._credential.current(self._clock.monotonic())
+            if current is not None:
+                return current
+            renewal = self._credential.renewal()
+            if not isinstance(renewal, Call):
+                return renewal
+            try:
+                answer = self.send(
+                    renewal, Operation(operation.correlation_id, replace(self._policy, empty_rule=False))
+                )
+            except HttpError as error:
+                raise refusal(error) or error from error
+            return self._credential.accept(answer, self._clock.monotonic())

@@ -1,0 +1,205 @@
+"""The options of a client: stated once, checked before anything is sent, and handed on as one frozen value."""
+
+from __future__ import annotations
+
+import platform
+import re
+import ssl
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypedDict
+
+import httpx2
+
+from sequoia._version import __version__
+from sequoia.auth import PROCESS_TOKENS, Anonymous, AuthType, ClientGrant, Credential, OwnToken, TokenStore
+from sequoia.clock import Clock, SystemClock
+from sequoia.names import suggestion
+from sequoia.retry import RetryPolicy
+from sequoia.urls import check_http_url
+
+__all__ = ["ClientOptions", "Settings"]
+
+DEFAULT_CONTENT_TYPE = "application/vnd.piksel+json"
+DEFAULT_TIMEOUT = 240.0
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class ClientOptions(TypedDict, total=False):
+    """The keyword arguments of `Client`; `Settings` says what each means and what it is when absent."""
+
+    auth_type: AuthType
+    grant_client_id: str | None
+    grant_client_secret: str | None
+    byo_token: str | Callable[[], str] | None
+    client_cert: str | Path | None
+    client_key: str | Path | None
+    server_cert: str | Path | None
+    content_type: str | None
+    backoff_strategy: Mapping[str, Any] | None
+    request_timeout: float | httpx2.Timeout | None
+    proxies: Mapping[str, str | None] | None
+    user_agent: str | None
+    correlation_id: str | None
+    user_id: str | None
+    application_id: str | None
+    model_resolution: object
+    adapters: Sequence[tuple[str, Any]] | None
+    verify: bool | str | Path | ssl.SSLContext
+    http2: bool
+    max_connections: int
+    clock: Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a client was told.
+
+    Attributes:
+        registry_url: The registry's list of services: `https://registry.example.com/services/acme`.
+        auth_type: How the client proves who it is.
+        grant_client_id: OAuth2 client id, for `CLIENT_GRANT`.
+        grant_client_secret: OAuth2 client secret, for `CLIENT_GRANT`.
+        byo_token: A bearer token, or for `BYO_TOKEN` also a function that returns one.
+        client_cert: Path of the client's certificate (PEM), for `MUTUAL`.
+        client_key: Path of the client's private key (PEM), for `MUTUAL`.
+        server_cert: Path of the certificate to trust (PEM), for `MUTUAL`.
+        content_type: Value of both `Content-Type` and `Accept`.
+        backoff_strategy: Retry policy of every request, see `RetryPolicy`.
+        request_timeout: Seconds, or an `httpx2.Timeout`.
+        proxies: `{"http": url, "https": url}`; None follows the environment, `{}` uses none.
+        user_agent: Put in front of the SDK's own.
+        correlation_id: `X-Correlation-ID` of every request.
+        user_id: First part of a generated correlation id, together with `application_id`.
+        application_id: Second part of it.
+        model_resolution: Whether `response.model` carries included resources on their parents.
+        adapters: `(url_prefix, adapter)` pairs; the longest prefix wins.
+        verify: True, an `ssl.SSLContext`, or the path of a CA bundle.
+        http2: Speak HTTP/2 where the server does (needs the extra `http2`).
+        max_connections: How many connections are open at once, at most.
+        clock: Time, waits and chance; an `InstantClock` in tests.
+    """
+
+    registry_url: str
+    auth_type: AuthType = AuthType.CLIENT_GRANT
+    grant_client_id: str | None = field(default=None, repr=False)
+    grant_client_secret: str | None = field(default=None, repr=False)
+    byo_token: str | Callable[[], str] | None = field(default=None, repr=False)
+    client_cert: str | Path | None = None
+    client_key: str | Path | None = None
+    server_cert: str | Path | None = None
+    content_type: str | None = None
+    backoff_strategy: Mapping[str, Any] | None = None
+    request_timeout: float | httpx2.Timeout | None = None
+    proxies: Mapping[str, str | None] | None = None
+    user_agent: str | None = None
+    correlation_id: str | None = None
+    user_id: str | None = None
+    application_id: str | None = None
+    model_resolution: object = None
+    adapters: Sequence[tuple[str, Any]] | None = None
+    verify: bool | str | Path | ssl.SSLContext = True
+    http2: bool = False
+    max_connections: int = 100
+    clock: Clock = field(default_factory=SystemClock)
+
+    @classmethod
+    def of(cls, registry_url: str, options: Mapping[str, Any]) -> Settings:
+        """Check a client's arguments.
+
+        Raises:
+            TypeError: An argument that there is not; the message names the nearest one.
+            ValueError: An argument that makes no sense, or one that is missing.
+        """
+        known = {one.name for one in fields(cls)} - {"registry_url"}
+        for name in options:
+            if name not in known:
+                raise TypeError(f"Client() has no argument {name!r}: {suggestion(name, known)}")
+        return cls(registry_url=check_http_url(registry_url, "registry_url"), **options)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.auth_type, AuthType):
+            raise ValueError(f"auth_type must be an AuthType such as AuthType.CLIENT_GRANT, not {self.auth_type!r}")
+        self._check_credentials()
+        for name in ("content_type", "user_agent", "correlation_id", "user_id", "application_id"):
+            _check_header(name, getattr(self, name))
+        if self.verify is False:
+            raise ValueError(
+                "verify=False would accept any server as the real one: give the path of a CA bundle, "
+                "or an ssl.SSLContext of your own making"
+            )
+        if isinstance(self.max_connections, bool) or not isinstance(self.max_connections, int):
+            raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
+        if self.max_connections < 1:
+            raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
+        _ = self.timeout, self.retry_policy
+
+    def _check_credentials(self) -> None:
+        needed: Mapping[AuthType, tuple[str, ...]] = {
+            AuthType.CLIENT_GRANT: ("grant_client_id", "grant_client_secret"),
+            AuthType.BYO_TOKEN: ("byo_token",),
+            AuthType.MUTUAL: ("client_cert", "client_key", "server_cert"),
+        }
+        missing = [name for name in needed.get(self.auth_type, ()) if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"AuthType.{self.auth_type.name} needs {' and '.join(missing)}")
+        if self.auth_type is AuthType.CLIENT_GRANT and callable(self.byo_token):
+            raise ValueError("a byo_token that is a function needs auth_type=AuthType.BYO_TOKEN")
+
+    @property
+    def timeout(self) -> httpx2.Timeout:
+        """The time that a request may take, in seconds for each of its phases."""
+        given = DEFAULT_TIMEOUT if self.request_timeout is None else self.request_timeout
+        if isinstance(given, httpx2.Timeout):
+            return given
+        if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+            raise ValueError(f"request_timeout must be a number of seconds above 0, not {given!r}")
+        return httpx2.Timeout(float(given))
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """`backoff_strategy`, read and checked."""
+        return RetryPolicy.of(self.backoff_strategy)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every request."""
+        content_type = self.content_type or DEFAULT_CONTENT_TYPE
+        own = f"sequoia-client-sdk-python/{__version__} python/{platform.python_version()} {platform.system()}"
+        agent = f"{self.user_agent.strip()} {own}" if self.user_agent else own
+        return {"User-Agent": agent, "Content-Type": content_type, "Accept": content_type}
+
+    def credential(self, token_url: Callable[[], str]) -> Credential:
+        """What proves who the client is; `token_url` is asked only where tokens are fetched."""
+        if self.auth_type is AuthType.CLIENT_GRANT:
+            assert isinstance(self.grant_client_id, str)  # noqa: S101 - __post_init__ has seen to it
+            assert isinstance(self.grant_client_secret, str)  # noqa: S101
+            own = self.byo_token if isinstance(self.byo_token, str) else None
+            return ClientGrant(token_url(), self.grant_client_id, self.grant_client_secret, self._tokens, own)
+        if self.auth_type is AuthType.BYO_TOKEN:
+            assert self.byo_token is not None  # noqa: S101
+            return OwnToken(self.byo_token)
+        return Anonymous()
+
+    @property
+    def _tokens(self) -> TokenStore:
+        """The process' tokens; a client with a clock of its own keeps its own, whose times mean something else."""
+        return PROCESS_TOKENS if isinstance(self.clock, SystemClock) else TokenStore()
+
+    def new_correlation_id(self) -> str:
+        """The `X-Correlation-ID` of one operation."""
+        if self.correlation_id and self.correlation_id.strip():
+            return self.correlation_id.strip()
+        fresh = str(uuid.uuid4())
+        if self.user_id and self.application_id:
+            return f"{self.user_id.strip()}/{self.application_id.strip()}/{fresh}"
+        return fresh
+
+
+def _check_header(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str) or _CONTROL.search(value.strip()) or not value.isascii():
+        raise ValueError(f"{name} must be ASCII text without control characters, not {value!r}")

@@ -1,0 +1,138 @@
+"""From settings to httpx2 clients: TLS, proxies, connection limits and adapters."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from sequoia.auth import AuthType
+from sequoia.error import ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
+from sequoia.settings import Settings
+
+__all__ = ["Channels", "transport_error"]
+
+# Failures from before a connection stood: nothing of the request can have reached the server.
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+
+
+class Channels:
+    """The HTTP clients of one `Client`: the usual one, and one for each adapter.
+
+    Args:
+        settings: The client's settings.
+
+    Raises:
+        ValueError: A certificate, a proxy or an adapter cannot be used.
+        ImportError: HTTP/2 or a `requests` adapter is asked for, and its extra is not installed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        common: dict[str, Any] = {"headers": settings.headers, "timeout": settings.timeout}
+        routes = [(prefix.lower(), _adapter(adapter, settings)) for prefix, adapter in settings.adapters or ()]
+        self._routes = [
+            (prefix, httpx2.Client(transport=transport, **common))
+            for prefix, transport in sorted(routes, key=lambda route: -len(route[0]))
+        ]
+        limits = httpx2.Limits(
+            max_connections=settings.max_connections, max_keepalive_connections=settings.max_connections
+        )
+        network: dict[str, Any] = {"verify": _tls(settings), "http2": settings.http2, "limits": limits}
+        self._default = httpx2.Client(
+            trust_env=settings.proxies is None, mounts=_proxies(settings.proxies, network), **network, **common
+        )
+
+    def for_url(self, url: str) -> httpx2.Client:
+        """The HTTP client that requests to `url` go through."""
+        return self.adapted(url) or self._default
+
+    def adapted(self, url: str) -> httpx2.Client | None:
+        """The HTTP client with the adapter that is mounted for `url`, if there is one."""
+        for prefix, client in self._routes:
+            if url.lower().startswith(prefix):
+                return client
+        return None
+
+    def close(self) -> None:
+        """Close every connection."""
+        for _, client in self._routes:
+            client.close()
+        self._default.close()
+
+
+def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
+    """The SDK's error for one of the transport's."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, httpx2.DecodingError):
+        return DecodeError(f"the answer's content encoding is broken: {text}", error)
+    if isinstance(error, httpx2.TimeoutException):
+        made: RequestError = Timeout(f"no answer in time ({type(error).__name__})", error)
+    elif isinstance(error, httpx2.TooManyRedirects):
+        made = TooManyRedirects(text, error)
+    else:
+        made = ConnectionError(f"{'no connection' if isinstance(error, _UNSENT) else 'connection lost'}: {text}", error)
+    made.sent = not isinstance(error, _UNSENT)
+    return made
+
+
+def _adapter(adapter: Any, settings: Settings) -> httpx2.BaseTransport:
+    if isinstance(adapter, httpx2.BaseTransport):
+        return adapter
+    if not hasattr(adapter, "send"):
+        raise ValueError(f"an adapter is an httpx2.BaseTransport or an adapter of requests, not {adapter!r}")
+    from sequoia.requests_adapter import RequestsTransport  # noqa: PLC0415 - requests is an extra
+
+    certificates = None
+    if settings.auth_type is AuthType.MUTUAL:
+        certificates = (str(settings.client_cert), str(settings.client_key))
+    verify = settings.server_cert or settings.verify
+    return RequestsTransport(adapter, verify=str(verify) if isinstance(verify, str | Path) else True, cert=certificates)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | bool:
+    """The TLS context: the caller's, one made of the caller's files, or True for httpx2's own."""
+    if settings.auth_type is AuthType.MUTUAL:
+        context = _trusting(settings.server_cert, "server_cert")
+        try:
+            context.load_cert_chain(
+                _file(settings.client_cert, "client_cert"), _file(settings.client_key, "client_key")
+            )
+        except ssl.SSLError as error:
+            raise ValueError(f"client_cert and client_key are not a PEM certificate and its key: {error}") from error
+        return context
+    if isinstance(settings.verify, str | Path):
+        return _trusting(settings.verify, "verify")
+    return settings.verify
+
+
+def _trusting(path: str | Path | None, name: str) -> ssl.SSLContext:
+    trusted = _file(path, name)
+    try:
+        folder = Path(trusted).is_dir()
+        return ssl.create_default_context(cafile=None if folder else trusted, capath=trusted if folder else None)
+    except ssl.SSLError as error:
+        raise ValueError(f"{name} is not a file of PEM certificates: {trusted}: {error}") from error
+
+
+def _file(path: str | Path | None, name: str) -> str:
+    if path is None or not os.access(path, os.R_OK):
+        raise ValueError(f"{name} cannot be read: {path}")
+    return str(path)
+
+
+def _proxies(proxies: Mapping[str, str | None] | None, network: Mapping[str, Any]) -> dict[str, httpx2.BaseTransport]:
+    mounts: dict[str, httpx2.BaseTransport] = {}
+    for scheme, url in (proxies or {}).items():
+        pattern = {"http": "http://", "https": "https://", "all": "all://"}.get(scheme.removesuffix("://"))
+        if pattern is None:
+            raise ValueError(f'proxies has {scheme!r}: its keys are "http" and "https"')
+        if url:
+            try:
+                mounts[pattern] = httpx2.HTTPTransport(proxy=url, **network)
+            except (ValueError, httpx2.InvalidURL) as error:
+                raise ValueError(f"proxies[{scheme!r}] is not the URL of a proxy: {error}") from error
+    return mounts
