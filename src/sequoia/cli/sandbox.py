@@ -1,0 +1,95 @@
+"""`sequoia sandbox`: serve a sandbox until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sequoia.sandbox import Sandbox, SandboxError
+
+__all__ = ["sandbox"]
+
+_SMALL: Final = "small"
+"""What `--demo` means when no number follows it."""
+
+
+class _Refusal(click.ClickException):
+    """One sentence on stderr, and the exit status of a command that was used wrongly."""
+
+    exit_code = 2
+
+
+class _DemoSize(click.ParamType[bool | int]):
+    """The optional number after `--demo`."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool | int:
+        if value is True or value == _SMALL:
+            return True
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of contents", param, ctx)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=8700, show_default=True, help="Port of the registry.")
+@click.option("--owner", default="acme", show_default=True, help="Tenant that the printed URL names.")
+@click.option("--client-id", default="sandbox-client", show_default=True, help="Client id that gets tokens.")
+@click.option(
+    "--demo", is_flag=False, flag_value=_SMALL, type=_DemoSize(), help="Load a demo catalogue [of N contents]."
+)
+@click.option(
+    "--descriptor", "descriptors", multiple=True, metavar="FILE", help="Serve this descriptor too, or instead."
+)
+@click.option("--data", metavar="FILE", help="Keep the data in this file; without it, they are lost at the end.")
+@click.option("--token-lifetime", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds.")
+def sandbox(descriptors: tuple[str, ...], demo: bool | int | None, **options: Any) -> None:
+    """Serve a Sequoia on this machine, and print the variables that point a program at it.
+
+    The client secret is that of the variable SEQUOIA_CLIENT_SECRET, or a random one. Ctrl-C and SIGTERM end it.
+    """
+    secret = os.environ.get("SEQUOIA_CLIENT_SECRET") or None
+    files = [Path(file) for file in descriptors]
+    try:
+        served = Sandbox(descriptors=files, demo=demo or False, client_secret=secret, **options)
+    except ValueError as error:
+        raise _Refusal(str(error)) from error
+    _raise_on_signals()
+    try:
+        _serve(served)
+    except SandboxError as error:
+        raise _Refusal(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("The sandbox has stopped.", err=True)
+
+
+def _serve(served: Sandbox) -> None:
+    """Serve until a signal raises `KeyboardInterrupt`; it may come at any moment, also while the demo is loaded."""
+    try:
+        served.start(announce=lambda: _announce(served))
+        threading.Event().wait()
+    finally:
+        served.stop()
+
+
+def _raise_on_signals() -> None:
+    """Let both ways to end a process raise `KeyboardInterrupt`.
+
+    Ctrl-C is set as well, because a shell starts a background process with it ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
+def _announce(served: Sandbox) -> None:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in served.environ.items()]
+    click.echo("\n".join(lines))
+    click.echo("Paste these lines into the shell of your program. Ctrl-C stops the sandbox.", err=True)

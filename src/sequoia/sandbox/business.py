@@ -1,0 +1,56 @@
+"""The business endpoints: the progress of a flow execution, and the validation of a document.
+
+A service answers those of them that the `routes` of its descriptor declare, whatever the name of the service is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sequoia.sandbox.routing import Route, split_path
+from sequoia.sandbox.wire import Reply, Request, WireError, json_reply
+
+__all__ = ["Business"]
+
+
+class Business:
+    """The business endpoints that the sandbox knows, and what they have been told to answer."""
+
+    def __init__(self) -> None:
+        self._progress: dict[str, bytes] = {}
+        self._known = (
+            Route("GET", "/flow-execution-progress/{ref}", self._get_progress, anonymous=False),
+            Route("GET", "/execution-progress/{ref}", self._get_progress, anonymous=False),
+            Route("POST", "/v/{owner}/{rule}", _validate),
+        )
+
+    def set_progress(self, ref: str, progress: Mapping[str, Any]) -> None:
+        """Let the progress endpoints answer `progress` for the flow execution `ref`.
+
+        Raises:
+            TypeError: `progress` cannot be written as JSON.
+        """
+        self._progress[ref] = msgspec.json.encode(progress)
+
+    def routes(self, descriptor: Mapping[str, Any]) -> tuple[Route, ...]:
+        """Those of the known endpoints that `descriptor` declares; the first segment of the path tells."""
+        declared = {split_path(str(route["path"]))[:1] for route in descriptor.get("routes", ())}
+        return tuple(route for route in self._known if split_path(route.path)[:1] in declared)
+
+    def _get_progress(self, _: Request, values: tuple[str, ...]) -> Reply:
+        progress = self._progress.get(values[0])
+        if progress is None:
+            raise WireError(404, "FlowExecution not found")
+        return Reply(200, progress)
+
+
+def _validate(request: Request, _: tuple[str, ...]) -> Reply:
+    """Accept any JSON: the sandbox knows no rules, but the form of the answer is the platform's."""
+    try:
+        msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError(400, f"Invalid request payload JSON format: {error}", source="payload") from error
+    return json_reply(200, {"statusCode": 200, "message": "Valid", "validation": {"source": "query", "keys": []}})

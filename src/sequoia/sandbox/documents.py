@@ -1,0 +1,190 @@
+"""From a payload to a stored document: validation, defaults, identity, history and version."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from sequoia.sandbox.fields import Field
+from sequoia.sandbox.index import Axis, terms
+from sequoia.sandbox.schema import Resource
+from sequoia.sandbox.store import Record, Row
+from sequoia.sandbox.values import InvalidValueError, check_value, wire_time
+
+__all__ = ["Problem", "deleted", "finish", "merged", "new_name", "reap_time", "record", "validate"]
+
+_FIRST = ("ref", "alternativeIdentifiers", "owner", "name", "title", "tags", "custom")
+_HISTORY = ("createdAt", "createdBy", "updatedAt", "updatedBy", "version")
+# What is no part of a version on any type; descriptors name further fields.
+_UNVERSIONED = frozenset({"createdAt", "updatedAt", "deletedAt", "deletedBy", "reapAt", "version", "metadata"})
+_PRIVATE = "metadata"  # only a read by ref shows it
+
+_canonical = msgspec.json.Encoder(order="sorted")
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason to refuse a document: the dotted path of a field, and a sentence about it."""
+
+    path: str
+    text: str
+
+
+def new_name() -> str:
+    """A name for a document that came without one: 24 hex digits."""
+    return secrets.token_hex(12)
+
+
+def validate(resource: Resource, payload: Any) -> tuple[dict[str, Any], list[Problem]]:
+    """Check one document of a request.
+
+    Args:
+        resource: What the document is.
+        payload: The decoded JSON.
+
+    Returns:
+        The document in stored form, without read-only fields and with defaults, and every reason to refuse it.
+    """
+    if not isinstance(payload, dict):
+        return {}, [Problem(resource.plural, f"{resource.plural} is invalid - must be an object")]
+    problems: list[Problem] = []
+    clean = _object(resource.fields, resource.one_of, "", payload, problems)
+    return clean, problems
+
+
+def _object(
+    fields: Mapping[str, Field],
+    one_of: tuple[tuple[str, ...], ...],
+    prefix: str,
+    payload: Mapping[str, Any],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """Check a document, or an object inside it; `problems` collects what is wrong."""
+    clean: dict[str, Any] = {}
+    for name, field in fields.items():
+        if field.read_only:
+            continue
+        if name in payload:
+            clean[name] = _field(field, payload[name], problems)
+        elif field.default is not None:
+            clean[name] = field.default
+        elif field.required:
+            problems.append(Problem(field.path, f"{field.path} is required"))
+    problems.extend(_unknown(fields, prefix, payload))
+    for group in one_of:
+        if sum(name in clean for name in group) != 1:
+            paths = [prefix + name for name in group]
+            problems.append(Problem(paths[0], f"exactly one of [{', '.join(paths)}] is required"))
+    return clean
+
+
+def _unknown(fields: Mapping[str, Field], prefix: str, payload: Mapping[str, Any]) -> Iterator[Problem]:
+    """The keys of a payload that are no fields."""
+    for name in payload:
+        if name not in fields:
+            yield Problem(prefix + name, f"{prefix}{name} is not allowed")
+
+
+def _field(field: Field, value: Any, problems: list[Problem]) -> Any:
+    """The stored form of one field, list or not."""
+    if field.array is None:
+        return _item(field, value, problems)
+    if not isinstance(value, list):
+        problems.append(Problem(field.path, f"{field.path} is invalid - must be an array"))
+        return value
+    least, most = field.array.least, field.array.most
+    if least is not None and len(value) < least:
+        problems.append(Problem(field.path, f"{field.path} is invalid - must contain at least {least:g} items"))
+    if most is not None and len(value) > most:
+        problems.append(Problem(field.path, f"{field.path} is invalid - must contain at most {most:g} items"))
+    return [_item(field, item, problems) for item in value]
+
+
+def _item(field: Field, value: Any, problems: list[Problem]) -> Any:
+    """The stored form of one value."""
+    if field.fields is not None:
+        if isinstance(value, dict):
+            return _object(field.fields, field.one_of, f"{field.path}.", value, problems)
+        problems.append(Problem(field.path, f"{field.path} is invalid - must be an object"))
+        return value
+    try:
+        return check_value(field, value)
+    except InvalidValueError as error:
+        problems.append(Problem(field.path, f"{field.path} is invalid - {error}"))
+        return value
+
+
+def finish(
+    resource: Resource,
+    clean: Mapping[str, Any],
+    stored: Mapping[str, Any] | None,
+    *,
+    user: str,
+    now: str,
+) -> dict[str, Any]:
+    """Complete a validated document: ref, title, history and version.
+
+    Args:
+        resource: What the document is.
+        clean: The result of `validate`, with a name.
+        stored: The document that it replaces, or None.
+        user: The ref of who writes.
+        now: The time, as wire text.
+    """
+    document = dict(clean)
+    document["ref"] = f"{clean['owner']}:{clean['name']}"
+    if "title" in resource.fields:
+        document.setdefault("title", clean["name"])
+    document["createdAt"] = stored["createdAt"] if stored else now
+    document["createdBy"] = stored["createdBy"] if stored else user
+    document["updatedAt"] = now
+    document["updatedBy"] = user
+    document["version"] = _version(resource, document)
+    leading = {name: document[name] for name in (*_FIRST, *_HISTORY) if name in document}
+    return leading | document
+
+
+def _version(resource: Resource, document: Mapping[str, Any]) -> str:
+    """The sha1 of everything that makes up the content of a document."""
+    fields = resource.fields
+    content = {
+        name: value for name, value in document.items() if name not in _UNVERSIONED and not fields[name].excluded
+    }
+    return hashlib.sha1(_canonical.encode(content), usedforsecurity=False).hexdigest()
+
+
+def record(axes: tuple[Axis, ...], document: Mapping[str, Any]) -> Record:
+    """A document as the store takes it: JSON text and index entries."""
+    private = None
+    if _PRIVATE in document:
+        private = _encoder.encode(document[_PRIVATE])
+        document = {name: value for name, value in document.items() if name != _PRIVATE}
+    row = Row(document["ref"], _encoder.encode(document), private)
+    return Record(row, frozenset(terms(axes, document)))
+
+
+def merged(row: Row) -> bytes:
+    """The JSON text of a document as a read by ref shows it."""
+    if row.private is None:
+        return row.body
+    return row.body[:-1] + b',"' + _PRIVATE.encode() + b'":' + row.private + b"}"
+
+
+def reap_time(resource: Resource, now: str) -> str:
+    """Until when a document is kept that is deleted now; both are wire text."""
+    moment = datetime.fromisoformat(now) + timedelta(days=resource.retention_days)
+    return wire_time(moment.isoformat(timespec="milliseconds"))
+
+
+def deleted(row: Row, *, user: str, now: str, reap_at: str) -> Row:
+    """A document as it is kept after its deletion."""
+    document = msgspec.json.decode(merged(row))
+    document |= {"deletedAt": now, "deletedBy": user, "reapAt": reap_at}
+    return Row(row.ref, _encoder.encode(document))

@@ -1,0 +1,139 @@
+"""The identity service: access tokens for client credentials, and the check of a bearer token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+import threading
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+from sequoia.sandbox.routing import Route
+from sequoia.sandbox.wire import Reply, Request, WireError, json_reply
+
+__all__ = ["Identity", "Tokens", "bearer"]
+
+_NOT_CACHED = {"cache-control": "no-store", "content-type": "application/json; charset=utf-8"}
+
+
+def bearer(request: Request) -> str:
+    """The bearer token of `request`, or the empty string."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+class Tokens:
+    """The access tokens that are valid; usable from any thread.
+
+    Args:
+        lifetime: Seconds after which a token stops working.
+        monotonic: A clock in seconds that never goes back.
+    """
+
+    def __init__(self, lifetime: int, monotonic: Callable[[], float]) -> None:
+        self.lifetime = lifetime
+        self._monotonic = monotonic
+        self._expiry: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def issue(self) -> str:
+        """Make a token: 40 hex digits."""
+        token = secrets.token_hex(20)
+        with self._lock:
+            now = self._monotonic()
+            # Every issue sweeps out what has expired, so that a sandbox which runs for weeks does not grow.
+            self._expiry = {token: expiry for token, expiry in self._expiry.items() if expiry > now}
+            self._expiry[token] = now + self.lifetime
+        return token
+
+    def forget(self, token: str) -> None:
+        """Make one token stop working; an unknown one is no error."""
+        with self._lock:
+            self._expiry.pop(token, None)
+
+    def forget_all(self) -> None:
+        """Make every token stop working."""
+        with self._lock:
+            self._expiry.clear()
+
+    def require(self, request: Request) -> None:
+        """Let `request` pass if it carries a token that works.
+
+        Raises:
+            WireError: 401, as the platform words it.
+        """
+        with self._lock:
+            expiry = self._expiry.get(bearer(request))
+            if expiry is not None and expiry > self._monotonic():
+                return
+        raise self.refusal()
+
+    def refusal(self) -> WireError:
+        """The 401 for a token that does not work."""
+        reason = "Invalid token"
+        challenge = {"www-authenticate": f'Bearer error="{reason}"'}
+        return WireError(401, reason, attributes={"error": reason}, headers=challenge)
+
+
+class Identity:
+    """The OAuth2 endpoints of the identity service, for one client.
+
+    Args:
+        client_id: The only client that exists.
+        client_secret: Its secret.
+        tokens: Where issued tokens are kept.
+    """
+
+    def __init__(self, client_id: str, client_secret: str, tokens: Tokens) -> None:
+        self._credentials = f"{client_id}:{client_secret}".encode()
+        self._tokens = tokens
+
+    def routes(self) -> tuple[Route, ...]:
+        """What the service answers."""
+        return (Route("POST", "/oauth/token", self._token), Route("POST", "/oauth/revoke", self._revoke))
+
+    def _token(self, request: Request, _: tuple[str, ...]) -> Reply:
+        grant = _form(request).get("grant_type")
+        # Before the client is checked: one client posts a revocation here, with its bearer token, and must see a 400.
+        if not grant:
+            return _oauth_error(400, "invalid_request", "grant_type is missing")
+        if not self._knows_client(request):
+            return _bad_client()
+        if grant != "client_credentials":
+            return _oauth_error(400, "unsupported_grant_type", "the grant type is not client_credentials")
+        token = self._tokens.issue()
+        answer = {"access_token": token, "token_type": "bearer", "expires_in": self._tokens.lifetime}
+        return json_reply(200, answer, _NOT_CACHED)
+
+    def _revoke(self, request: Request, _: tuple[str, ...]) -> Reply:
+        if not self._knows_client(request):
+            return _bad_client()
+        token = _form(request).get("token")
+        if not token:
+            return _oauth_error(400, "invalid_request", "token is missing")
+        self._tokens.forget(token)
+        return json_reply(200, {}, _NOT_CACHED)
+
+    def _knows_client(self, request: Request) -> bool:
+        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+        try:
+            given = base64.b64decode(encoded.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        return scheme.lower() == "basic" and hmac.compare_digest(given, self._credentials)
+
+
+def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
+
+
+def _oauth_error(status: int, error: str, description: str, headers: dict[str, str] | None = None) -> Reply:
+    body = {"code": status, "error": error, "error_description": description}
+    return json_reply(status, body, _NOT_CACHED | (headers or {}))
+
+
+def _bad_client() -> Reply:
+    challenge = {"www-authenticate": 'Basic realm="identity"'}
+    return _oauth_error(401, "invalid_client", "the client id or the client secret is wrong", challenge)

@@ -1,0 +1,63 @@
+"""HTTP/1.1 on one connection: uvicorn's protocol, taught to break off on purpose and to end without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sequoia.sandbox.headers import response_headers
+from sequoia.sandbox.wire import Request, WireError
+
+__all__ = ["HEAD_LIMIT", "Connection", "SandboxProtocol"]
+
+HEAD_LIMIT = 256 * 1024
+"""Bytes of request line and headers that are accepted; clients put a hundred refs and more into a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a fault may do to the connection of a request.
+
+    Attributes:
+        abort: Close now, without sending what is still buffered.
+        close: Close after what was written has been sent.
+    """
+
+    abort: Callable[[], None]
+    close: Callable[[], None]
+
+
+class SandboxProtocol(H11Protocol):
+    """One connection; its `Connection` is in the ASGI scope, at `state["connection"]`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Hand the application a way to break this connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "connection": Connection(transport.abort, transport.close)}
+
+    def shutdown(self) -> None:
+        """End this connection now, also under a request that waits for its delay or a client that does not read."""
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and not self.transport.get_write_buffer_size():
+            super().shutdown()
+        else:
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, or has too long a head, in the platform's general shape."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()  # the answer has been sent already: the rest of a body that nobody wanted is broken
+            return
+        reply = WireError(400, f"{msg} The request line and headers may have {HEAD_LIMIT} bytes.").reply()
+        headers = [*response_headers(Request("", ""), reply), (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=reply.status, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=reply.body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()

@@ -1,0 +1,243 @@
+"""From the pairs of a query string to a typed query; whatever is not understood is refused, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sequoia.sandbox.fields import Field
+from sequoia.sandbox.filters import parse_filters
+from sequoia.sandbox.index import order_axis
+from sequoia.sandbox.paging import Token
+from sequoia.sandbox.schema import Resource, find_field
+from sequoia.sandbox.selection import Order, Position, Selection
+from sequoia.sandbox.wire import WireError
+
+__all__ = ["Pairs", "Query", "parse_query"]
+
+Pairs = Sequence[tuple[str, str]]
+"""The decoded names and values of a query string."""
+
+_SINGLE = frozenset({"owner", "fields", "include", "sort", "perPage", "page", "continue", "count", "resources", "lang"})
+# What a linked resource may be asked for with `<rel>.<name>`; paging and the like belong to intersects only.
+_LINKED = frozenset({"fields", "sort"})
+_PAGED = frozenset({"perPage", "page", "continue", "count", "include", "resources", "q", "lang", "owner", "_pretty"})
+_MOST_STEPS = 10
+_FLAGS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A browse, or the conditions of a read by ref.
+
+    Attributes:
+        pairs: The parameters of the request with those inside its token, for the links of the answer.
+        selection: Owner, conditions, order, and the position where the page starts.
+        sort: The wire text of the order.
+        fields: Dotted paths to show; None for whole documents.
+        linked: Included relationships, each with the parameters of its sub-requests.
+        page: The number of the page; None with `continue`.
+        count: Whether the total is wanted.
+        facets: Fields whose values are to be counted.
+        resources: Whether documents are wanted at all.
+        lang: Language of localised fields, or None.
+    """
+
+    pairs: Pairs
+    selection: Selection
+    sort: str
+    fields: tuple[str, ...] | None
+    linked: Mapping[str, Pairs]
+    per_page: int
+    page: int | None
+    count: bool
+    facets: tuple[str, ...]
+    resources: bool
+    lang: str | None
+
+
+def parse_query(resource: Resource, pairs: Pairs) -> Query:
+    """Read the parameters of a browse or a read.
+
+    Args:
+        resource: What is asked for.
+        pairs: The decoded parameters, in any order; a name given twice with one value counts once.
+
+    Raises:
+        WireError: 400, naming the parameter and the reason.
+    """
+    token = _token(pairs)
+    # A token carries the parameters that a link could not.
+    pairs = tuple(dict.fromkeys((*pairs, *token.also))) if token else tuple(pairs)
+    single: dict[str, str] = {}
+    prefixed: dict[str, list[tuple[str, str]]] = {}
+    narrowing: list[tuple[str, str]] = []
+    for name, value in pairs:
+        if name == "_pretty":
+            continue
+        if name in _SINGLE:
+            if single.setdefault(name, value) != value:
+                raise _refused(name, "it is given twice with different values")
+        elif (relationship := _prefix(resource, name)) is not None:
+            prefixed.setdefault(relationship, []).append((name[len(relationship) + 1 :], value))
+        else:
+            narrowing.append((name, value))
+    sort = single.get("sort", "")
+    order = tuple(_order(resource, sort)) if "sort" in single else ()
+    after = _after(resource, token, sort, order) if token else None
+    count, facets = _count(resource, single.get("count"))
+    return Query(
+        pairs=pairs,
+        selection=Selection(single.get("owner"), parse_filters(resource, narrowing), order, after),
+        sort=sort,
+        fields=_fields(resource, single["fields"]) if "fields" in single else None,
+        linked=_linked(resource, single, prefixed),
+        per_page=_per_page(resource, single.get("perPage")),
+        page=_page(resource, single),
+        count=count,
+        facets=facets,
+        resources=_flag("resources", single.get("resources", "true")),
+        lang=single.get("lang"),
+    )
+
+
+def _refused(name: str, reason: str) -> WireError:
+    """The platform's answer to a parameter with a bad value."""
+    return WireError(400, f"{name} is invalid - {reason}", keys=(name,))
+
+
+def _names(name: str, text: str) -> Iterator[str]:
+    """The items of a comma list, each once."""
+    for item in dict.fromkeys(part.strip() for part in text.split(",")):
+        if not item:
+            raise _refused(name, "it is not allowed to be empty")
+        yield item
+
+
+def _fields(resource: Resource, text: str) -> tuple[str, ...]:
+    """The projection."""
+    paths = tuple(_names("fields", text))
+    for path in paths:
+        if find_field(resource.fields, path) is None:
+            raise _refused("fields", f"{path} is not allowed")
+    return paths
+
+
+def _order(resource: Resource, text: str) -> Iterator[Order]:
+    """The steps of a sort."""
+    seen: set[str] = set()
+    items = tuple(_names("sort", text))
+    if len(items) > _MOST_STEPS:
+        raise _refused("sort", f"it must have at most {_MOST_STEPS} names")
+    for item in items:
+        path = item.removeprefix("-")
+        field: Field | None = find_field(resource.fields, path)
+        if field is None or not field.sort or path in seen:
+            raise _refused("sort", f"{path} is not allowed")
+        seen.add(path)
+        yield Order(order_axis(field), descending=item.startswith("-"))
+
+
+def _token(pairs: Pairs) -> Token | None:
+    """The token of a `continue` parameter; None on a first page."""
+    text = dict(pairs).get("continue", "true")
+    if text == "true":
+        return None
+    token = Token.decode(text)
+    if token is None:
+        raise _refused("continue", "it must be true or a token of this service")
+    return token
+
+
+def _after(resource: Resource, token: Token, sort: str, order: tuple[Order, ...]) -> Position:
+    """Where the page starts that a token stands for."""
+    absent = {order_axis(field): field.nonexistent for field in _sortable(resource)}
+    position = token.position([absent[step.axis] for step in order]) if token.sort == sort else None
+    if position is None:
+        raise _refused("continue", "it is the token of another query")
+    return position
+
+
+def _sortable(resource: Resource) -> Iterator[Field]:
+    """All fields that can be sorted by."""
+    pending = list(resource.fields.values())
+    while pending:
+        field = pending.pop()
+        pending.extend((field.fields or {}).values())
+        if field.sort:
+            yield field
+
+
+def _number(name: str, text: str, least: int, most: int) -> int:
+    """A whole number within its bounds."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9) or not least <= int(text) <= most:
+        raise _refused(name, f"it must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def _per_page(resource: Resource, text: str | None) -> int:
+    least, most, usual = resource.page_size
+    return usual if text is None else _number("perPage", text, least, most)
+
+
+def _page(resource: Resource, single: Mapping[str, str]) -> int | None:
+    """The number of the page; None when the request continues by token."""
+    text = single.get("page")
+    if "continue" in single:
+        if text is not None:
+            raise _refused("page", "it is not allowed with continue")
+        return None
+    return 1 if text is None else _number("page", text, 1, resource.pages)
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in _FLAGS:
+        raise _refused(name, "it must be true or false")
+    return _FLAGS[text]
+
+
+def _count(resource: Resource, text: str | None) -> tuple[bool, tuple[str, ...]]:
+    """Whether to count all documents, and the fields whose values to count."""
+    if text is None or text in _FLAGS:
+        return text == "true", ()
+    facets = tuple(_names("count", text))
+    for path in facets:
+        field = find_field(resource.fields, path)
+        if field is None or not field.countable:
+            raise _refused("count", f"{path} is not allowed")
+    return True, facets
+
+
+def _prefix(resource: Resource, name: str) -> str | None:
+    """The relationship that a parameter such as `assets.fields` belongs to; names of relationships may hold dots."""
+    found = [item for item in resource.relationships if name.startswith(f"{item}.")]
+    return max(found, key=len, default=None)
+
+
+def _linked(
+    resource: Resource, single: Mapping[str, str], prefixed: Mapping[str, list[tuple[str, str]]]
+) -> dict[str, Pairs]:
+    """The included relationships with the parameters of their sub-requests."""
+    included = tuple(_names("include", single["include"])) if "include" in single else ()
+    for name in included:
+        if name.endswith("<intersect>"):
+            raise _refused("include", "<intersect> is not supported by this sandbox yet")
+        if name not in resource.relationships:
+            raise _refused("include", f"{name} is not allowed")
+    for relationship, parameters in prefixed.items():
+        name = f"{relationship}.{parameters[0][0]}"
+        if relationship not in included:
+            raise WireError(400, f"{name} is not allowed - {relationship} is not included", keys=(name,))
+    return {name: tuple(_sub_parameters(resource, name, prefixed.get(name, ()))) for name in included}
+
+
+def _sub_parameters(resource: Resource, relationship: str, parameters: Pairs) -> Iterator[tuple[str, str]]:
+    """The `<rel>.*` parameters of one relationship, as the sub-request spells them."""
+    own = resource.relationships[relationship].filter_name or "withRef"
+    for name, value in parameters:
+        full = f"{relationship}.{name}"
+        # `<rel>.<field>` is another word for the filter of that field.
+        word = name if name in _LINKED or name.startswith("with") else f"with{name[:1].upper()}{name[1:]}"
+        if name in _PAGED or word == own:
+            raise WireError(400, f"{full} is not allowed", keys=(full,))
+        yield word, value

@@ -1,0 +1,211 @@
+"""Which documents a browse wants, and the SQL that finds them without ever reading what lies before the page."""
+
+# ruff: noqa: S608 - the SQL is put together from fixed parts; every value is a parameter
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sequoia.sandbox.values import Key
+
+__all__ = [
+    "Condition",
+    "Order",
+    "Position",
+    "Selection",
+    "Statement",
+    "count_query",
+    "facet_query",
+    "keys_query",
+    "narrow_query",
+]
+
+NARROW = 1_000
+"""A condition with at most this many matches is cheaper to sort than to look for along an order."""
+_MOST_ARMS = 50
+_MOST_PARAMETERS = 5_000
+
+Position = tuple[Key, ...]
+"""Where a page ended: the values of its order, then the ref."""
+Statement = tuple[str, list[Key]]
+"""SQL text and its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One demand on a document: at least one of `values` stands on the axis (`ref` is an axis of its own)."""
+
+    axis: str
+    values: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One step of a sort."""
+
+    axis: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A set of documents of one resource, and an order of them.
+
+    Attributes:
+        owner: Only documents of this owner; None for all.
+        conditions: All must hold.
+        order: The sort; equal documents are in the order of their refs, in the direction of the last step.
+        after: Only what comes after this position.
+    """
+
+    owner: str | None = None
+    conditions: tuple[Condition, ...] = ()
+    order: tuple[Order, ...] = ()
+    after: Position | None = None
+
+
+def narrow_query(axes: Mapping[str, int], condition: Condition) -> Statement:
+    """Counts the entries of a condition, but no further than what decides between two plans."""
+    where, values = _equals(axes, condition)
+    return f"SELECT count(*) FROM (SELECT 1 FROM entry WHERE {where} LIMIT {NARROW + 1})", values
+
+
+def keys_query(  # noqa: PLR0913 - one SELECT has this many parts
+    resource: int,
+    axes: Mapping[str, int],
+    selection: Selection,
+    driver: Condition | None,
+    *,
+    limit: int,
+    offset: int,
+) -> Statement:
+    """Finds one page of refs, each with the values of the order.
+
+    Args:
+        resource: The id of the resource.
+        axes: The id of every axis.
+        selection: What to find.
+        driver: The condition to start from, one of the selection's; None to walk along the order.
+        limit: Most rows.
+        offset: Rows to skip, for numbered pages.
+    """
+    if selection.order:
+        text, values = _sorted(resource, axes, selection, driver)
+    else:
+        text, values = _refs(resource, axes, selection, driver)
+        text += " ORDER BY ref"
+    return f"{text} LIMIT ? OFFSET ?", [*values, limit, offset]
+
+
+def count_query(resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None) -> Statement:
+    """Counts all documents of a selection; arguments as in `keys_query`."""
+    text, values = _refs(resource, axes, selection, driver)
+    return f"SELECT count(*) FROM ({text})", values
+
+
+def facet_query(
+    resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None, axis: str
+) -> Statement:
+    """Counts the documents of a selection for each value on `axis`; further arguments as in `keys_query`."""
+    text, values = _refs(resource, axes, selection, driver)
+    joined = f"({text}) AS k CROSS JOIN entry AS e ON e.ref = k.ref AND e.field = ?"
+    return f"SELECT value, count(*) FROM {joined} GROUP BY value", [*values, axes[axis]]
+
+
+def _equals(axes: Mapping[str, int], condition: Condition, alias: str = "") -> Statement:
+    """A condition as an SQL expression over the table `entry`."""
+    marks = ", ".join("?" * len(condition.values))
+    return f"{alias}field = ? AND {alias}value IN ({marks})", [axes[condition.axis], *condition.values]
+
+
+def _holds(axes: Mapping[str, int], condition: Condition, ref: str) -> Statement:
+    """A condition as an SQL expression over one document, whose ref is the column `ref`."""
+    if condition.axis == "ref":
+        return f"{ref} IN ({', '.join('?' * len(condition.values))})", list(condition.values)
+    where, values = _equals(axes, condition, "x.")
+    return f"EXISTS (SELECT 1 FROM entry AS x WHERE x.ref = {ref} AND {where})", values
+
+
+def _rest(axes: Mapping[str, int], selection: Selection, driver: Condition | None, ref: str) -> Iterator[Statement]:
+    """Everything but the driver and the position, as expressions over one document."""
+    if selection.owner is not None:
+        # A ref is `owner:name`, so the refs of one owner stand together; a semicolon follows a colon.
+        yield f"{ref} > ? AND {ref} < ?", [f"{selection.owner}:", f"{selection.owner};"]
+    for condition in selection.conditions:
+        if condition is not driver:
+            yield _holds(axes, condition, ref)
+
+
+def _joined(parts: Sequence[Statement]) -> Statement:
+    """Expressions, each after an AND."""
+    return "".join(f" AND {text}" for text, _ in parts), [value for _, values in parts for value in values]
+
+
+def _refs(resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None) -> Statement:
+    """The refs of a selection, in their own order.
+
+    A list of alternatives becomes a UNION of one walk for each: SQLite merges walks that are in order already, and
+    so stops after one page, while it would have to sort the result of a single `IN`.
+    """
+    rest = list(_rest(axes, selection, driver, "k.ref"))
+    if selection.after is not None and not selection.order:
+        rest.append(("k.ref > ?", [selection.after[-1]]))
+    more, more_values = _joined(rest)
+    if driver is None or driver.axis == "ref":
+        where, values = ("", []) if driver is None else _holds(axes, driver, "k.ref")
+        text = f"SELECT k.ref AS ref FROM document AS k WHERE k.resource = ?{' AND ' + where if where else ''}{more}"
+        return text, [resource, *values, *more_values]
+    field = axes[driver.axis]
+    if len(driver.values) > _MOST_ARMS or len(driver.values) * (len(more_values) + 2) > _MOST_PARAMETERS:
+        where, values = _equals(axes, driver, "k.")
+        return f"SELECT DISTINCT k.ref AS ref FROM entry AS k WHERE {where}{more}", [*values, *more_values]
+    arm = f"SELECT k.ref AS ref FROM entry AS k WHERE k.field = ? AND k.value = ?{more}"
+    parameters = [part for value in driver.values for part in (field, value, *more_values)]
+    return " UNION ".join([arm] * len(driver.values)), parameters
+
+
+def _sorted(resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None) -> Statement:
+    """The refs of a selection in the order of one or more axes, with the values of that order."""
+    order = selection.order
+    rest = list(_rest(axes, selection, driver, "o0.ref"))
+    if selection.after is not None:
+        rest.append(_after(order, selection.after))
+    first = "o0.field = ?"
+    if driver is None:
+        source, values = "entry AS o0", []
+    elif driver.axis == "ref":
+        where, found = _holds(axes, driver, "ref")
+        source = f"(SELECT ref FROM document WHERE resource = ? AND {where}) AS k CROSS JOIN entry AS o0"
+        values, first = [resource, *found], "o0.ref = k.ref AND o0.field = ?"
+    else:
+        where, values = _equals(axes, driver)
+        source = f"(SELECT DISTINCT ref FROM entry WHERE {where}) AS k CROSS JOIN entry AS o0"
+        first = "o0.ref = k.ref AND o0.field = ?"
+    for index, step in enumerate(order[1:], 1):
+        # CROSS JOIN keeps the written order of the tables: the first axis is walked, the others are looked up.
+        source += f" CROSS JOIN entry AS o{index} ON o{index}.ref = o0.ref AND o{index}.field = ?"
+        values = [*values, axes[step.axis]]
+    more, more_values = _joined(rest)
+    directions = [" DESC" if step.descending else "" for step in order]
+    by = ", ".join(f"o{index}.value{direction}" for index, direction in enumerate(directions))
+    columns = "".join(f", o{index}.value" for index in range(len(order)))
+    text = f"SELECT o0.ref{columns} FROM {source} WHERE {first}{more} ORDER BY {by}, o0.ref{directions[-1]}"
+    return text, [*values, axes[order[0].axis], *more_values]
+
+
+def _after(order: Sequence[Order], position: Position) -> Statement:
+    """What comes after a position, as one comparison that an index can start from."""
+    *keys, ref = position
+    if len(order) == 1:
+        sign = "<" if order[0].descending else ">"
+        return f"(o0.value, o0.ref) {sign} (?, ?)", [*keys, ref]
+    alternatives: list[str] = []
+    values: list[Key] = []
+    columns = [(f"o{index}.value", step.descending) for index, step in enumerate(order)]
+    columns.append(("o0.ref", order[-1].descending))
+    for index, (column, descending) in enumerate(columns):
+        equal = "".join(f"{name} = ? AND " for name, _ in columns[:index])
+        alternatives.append(f"({equal}{column} {'<' if descending else '>'} ?)")
+        values += position[: index + 1]
+    bound = f"o0.value {'<=' if order[0].descending else '>='} ?"
+    return f"{bound} AND ({' OR '.join(alternatives)})", [keys[0], *values]

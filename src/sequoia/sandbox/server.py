@@ -1,0 +1,124 @@
+"""The sockets and the thread: every service on its own port of 127.0.0.1, all of them in one event loop of one thread.
+
+One origin per service, because clients drop the path of a location and several services own the same paths.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from uvicorn import Config, Server
+
+from sequoia.sandbox.errors import SandboxError
+from sequoia.sandbox.protocol import HEAD_LIMIT, SandboxProtocol
+
+__all__ = ["HOST", "Listener", "ServerThread"]
+
+HOST = "127.0.0.1"
+
+# Seconds that an idle connection stays open: longer than clients keep theirs, so that it is never the server that
+# closes one just as a client sends its next request.
+_KEEP_ALIVE = 75
+
+_BACKLOG = 512
+
+_Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Listener:
+    """A port of 127.0.0.1 that is reserved now and listened on later.
+
+    Args:
+        port: The port, or 0 for any free one.
+
+    Raises:
+        SandboxError: The port cannot be had.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        # The protocol is named: asyncio switches Nagle's algorithm off only on a socket that says it is TCP, and left
+        # on, that makes every answer 40 ms late.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        # Without it, a restart on the same port would fail for a minute, until the old connections have left TIME_WAIT.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            self.close()
+            raise _unavailable(port, error) from error
+        self.port: int = self._socket.getsockname()[1]
+
+    @property
+    def origin(self) -> str:
+        """`http://127.0.0.1:<port>`."""
+        return f"http://{HOST}:{self.port}"
+
+    def listen(self) -> socket.socket:
+        """Let clients connect, and return the socket; they are answered as soon as the server runs.
+
+        Raises:
+            SandboxError: Another process was faster.
+        """
+        try:
+            self._socket.listen(_BACKLOG)
+        except OSError as error:
+            raise _unavailable(self.port, error) from error
+        return self._socket
+
+    def close(self) -> None:
+        """Give the port back; closing twice is no error."""
+        self._socket.close()
+
+
+def _unavailable(port: int, error: Exception) -> SandboxError:
+    return SandboxError(
+        f"port {port} of {HOST} cannot be used ({error}); stop what listens there, or choose another port"
+    )
+
+
+class ServerThread:
+    """A background thread that serves one application per socket.
+
+    Args:
+        served: Pairs of a listening socket and its application.
+    """
+
+    def __init__(self, served: Sequence[tuple[socket.socket, _Asgi]]) -> None:
+        self._servers = [(sock, Server(_config(app))) for sock, app in served]
+        # A daemon, so that a sandbox that nobody stopped does not keep the interpreter from ending.
+        self._thread = threading.Thread(target=self._run, name="sequoia-sandbox", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        await asyncio.gather(*(server.serve(sockets=[sock]) for sock, server in self._servers))
+
+    def stop(self) -> None:
+        """Close every connection and every socket, and wait for the thread to end."""
+        for _, server in self._servers:
+            server.should_exit = True
+        self._thread.join()
+
+
+def _config(app: _Asgi) -> Config:
+    return Config(
+        app,
+        http=SandboxProtocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        h11_max_incomplete_event_size=HEAD_LIMIT,
+        backlog=_BACKLOG,
+    )

@@ -1,0 +1,228 @@
+"""Linked resources: items, entries, links and errors of sub-requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pytest
+
+from sequoia.sandbox.dataservice import DataService
+from sequoia.sandbox.descriptors import builtin_descriptors
+from sequoia.sandbox.schema import Schema
+from sequoia.sandbox.store import Store
+from sequoia.sandbox.wire import Request
+
+Data = dict[str, list[dict[str, Any]]]
+SHOWN = "ref%2Cname%2CcontentRef%2Ctype%2Curl%2CfileFormat%2Ctitle%2CfileSize%2Ctags"
+
+
+def catalogue() -> Data:
+    contents: list[dict[str, Any]] = [
+        {"name": f"c{number:02}", "type": "movie", "categoryRefs": [f"acme:k{number % 3}", "acme:k9"][: 1 + number % 2]}
+        for number in range(12)
+    ]
+    contents += [
+        {"name": "series", "type": "show", "categoryRefs": ["acme:gone", "acme:k0"]},
+        {"name": "pilot", "type": "episode", "parentRef": "acme:series"},
+        {"name": "lost", "type": "episode", "parentRef": "acme:nowhere"},
+    ]
+    assets: list[dict[str, Any]] = [
+        {"name": f"a{number:03}", "type": "video", "contentRef": "acme:c00"} for number in range(230)
+    ]
+    assets += [{"name": "poster", "type": "image", "contentRef": "acme:c11", "fileSize": 5}]
+    assets += [{"name": "card", "type": "image", "contentRef": "acme:series"}]
+    return {
+        "contents": contents,
+        "categories": [{"name": f"k{number}", "scheme": "genre"} for number in range(3)]
+        + [{"name": "k9", "scheme": "mood"}],
+        "assets": assets,
+        "people": [{"name": "ann"}, {"name": "bob"}],
+        "credits": [
+            {"name": "x1", "contentRef": "acme:c01", "personRef": "acme:ann"},
+            {"name": "x2", "contentRef": "acme:c01", "personRef": "acme:bob"},
+        ],
+    }
+
+
+@pytest.fixture(scope="module", params=[1, 2, 5])
+def pages(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
+@pytest.fixture(scope="module")
+def service(pages: int) -> Iterator[DataService]:
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(Schema.parse(builtin_descriptors()["metadata"]), store, embedded_pages=pages)
+    for resource, documents in catalogue().items():
+        made.load(resource, ({"owner": "acme", **document} for document in documents), user="acme:tester")
+    yield made
+    store.close()
+
+
+def get(service: DataService, url: str) -> Any:
+    parts = urlsplit(url)
+    reply = service.handle(Request("GET", parts.path, tuple(parse_qsl(parts.query))), user="acme:tester")
+    assert reply.status == 200
+    return msgspec.json.decode(reply.body)
+
+
+def refs(items: list[dict[str, Any]]) -> list[str]:
+    return [item["ref"].removeprefix("acme:") for item in items]
+
+
+def test_indirect_items_are_requested_in_batches_of_parents(service: DataService, pages: int) -> None:
+    body = get(service, "/data/contents?owner=acme&include=assets&withType=movie")
+    entries = body["meta"]["linked"]["assets"]
+    assert list(body) == ["meta", "contents", "linked"]
+    parents = "%7C%7C".join(f"acme%3Ac{number:02}" for number in range(10))
+    base = f"/data/assets?owner=acme&fields={SHOWN}&continue="
+    assert entries[0]["request"] == f"{base}true&withContentRef={parents}"
+    assert entries[0]["perPage"] == 100
+    assert entries[-1] == {"perPage": 100, "request": f"{base}true&withContentRef=acme%3Ac10%7C%7Cacme%3Ac11"}
+    embedded = min(pages, 3)
+    assert len(entries) == embedded + 1
+    for before, entry in pairwise(entries[:embedded]):
+        assert entry["request"] == before["continue"]
+        assert entry["request"].endswith(f"&withContentRef={parents}&perPage=100")
+    assert ("continue" in entries[embedded - 1]) == (pages < 3)
+    assert refs(body["linked"]["assets"]) == [f"a{number:03}" for number in range(min(230, pages * 100))] + ["poster"]
+    assert body["linked"]["assets"][-1] == {
+        "ref": "acme:poster", "name": "poster", "title": "poster", "type": "image", "contentRef": "acme:c11",
+        "fileSize": 5,
+    }  # fmt: skip
+
+
+def test_the_rest_of_the_items_is_reached_by_the_continue_of_an_entry(service: DataService, pages: int) -> None:
+    body = get(service, "/data/contents?include=assets&withName=c00")
+    found = refs(body["linked"]["assets"])
+    following = body["meta"]["linked"]["assets"][-1].get("continue")
+    while following is not None:
+        page = get(service, following)
+        assert page["meta"]["perPage"] == 100
+        found += refs(page["assets"])
+        following = page["meta"].get("continue")
+    assert found == [f"a{number:03}" for number in range(230)]
+
+
+def test_direct_items_are_asked_for_once(service: DataService) -> None:
+    body = get(service, "/data/contents?owner=acme&include=categories&withType=movie")
+    assert refs(body["linked"]["categories"]) == ["k0", "k1", "k2", "k9"]
+    shown = "fields=ref%2Ctitle%2CparentRef%2Cscheme%2Cvalue"
+    request = f"/data/categories?owner=acme&{shown}&withRef=acme%3Ak0%7C%7Cacme%3Ak1%7C%7Cacme%3Ak9%7C%7Cacme%3Ak2"
+    entry = {"perPage": 100, "page": 1, "first": f"{request}&page=1&perPage=100", "request": request}
+    assert body["meta"]["linked"]["categories"] == [entry]
+    assert refs(get(service, request)["categories"]) == ["k0", "k1", "k2", "k9"]
+
+
+def test_a_direct_ref_that_leads_nowhere_has_an_entry(service: DataService) -> None:
+    lost = get(service, "/data/contents/acme:lost?include=parent")
+    request = "/data/contents/acme:nowhere?fields=ref%2Ctitle%2CparentRef%2Ctype"
+    assert lost["meta"] == {"linked": {"parent": [{"statusCode": 404, "error": "Not Found", "request": request}]}}
+    assert lost["linked"] == {"parent": []}
+    series = get(service, "/data/contents/acme:series?include=categories")
+    statuses = [entry.get("statusCode") for entry in series["meta"]["linked"]["categories"]]
+    assert statuses == [None, 404]
+    assert refs(series["linked"]["categories"]) == ["k0"]
+
+
+def test_without_a_sub_request_there_is_no_entry_but_a_list(service: DataService) -> None:
+    body = get(service, "/data/contents/acme:pilot?include=categories,assets")
+    assert set(body["meta"]["linked"]) == {"assets"}
+    assert body["linked"] == {"categories": [], "assets": []}
+    assert get(service, "/data/contents?withName=none&include=assets")["linked"] == {"assets": []}
+
+
+def test_own_fields_sort_and_filters_of_linked_items(service: DataService) -> None:
+    own = "assets.fields=ref,contentRef&assets.sort=-name&assets.withType=video"
+    url = f"/data/contents?withRef=acme:c00&include=assets&{own}"
+    body = get(service, url)
+    entry = body["meta"]["linked"]["assets"][0]
+    assert entry["request"] == (
+        "/data/assets?fields=ref%2CcontentRef&sort=-name&withType=video&continue=true&withContentRef=acme%3Ac00"
+    )
+    assert body["linked"]["assets"][0] == {"ref": "acme:a229", "contentRef": "acme:c00"}
+    alias = get(service, url.replace("assets.withType", "assets.type"))
+    assert alias["linked"] == body["linked"]
+    assert alias["meta"]["linked"] == body["meta"]["linked"]
+
+
+def test_a_bad_field_of_linked_items_is_an_entry(service: DataService) -> None:
+    body = get(service, "/data/contents?withName=c01&include=categories,assets&categories.fields=colour")
+    assert body["meta"]["linked"]["categories"] == [
+        {
+            "statusCode": 400,
+            "error": "Bad Request",
+            "message": "fields is invalid - colour is not allowed",
+            "validation": {"source": "query", "keys": ["fields"]},
+            "request": "/data/categories?fields=colour&withRef=acme%3Ak1%7C%7Cacme%3Ak9",
+        }
+    ]
+    assert body["linked"] == {"categories": [], "assets": []}
+
+
+@pytest.mark.parametrize(
+    ("url", "relationship", "found"),
+    [
+        ("/data/contents/acme:pilot", "parent", ["series"]),
+        ("/data/contents/acme:series", "children", ["pilot"]),
+        ("/data/contents/acme:pilot", "parent.assets", ["card"]),
+        ("/data/contents/acme:lost", "parent.assets", []),
+        ("/data/contents/acme:c01", "credits", ["x1", "x2"]),
+        ("/data/contents/acme:c01", "credits.people", ["ann", "bob"]),
+        ("/data/people/acme:ann,acme:bob", "credits.contents", ["c01"]),
+        ("/data/assets/acme:card", "content.categories", ["k0"]),
+        ("/data/categories/acme:k9", "contents", ["c01", "c03", "c05", "c07", "c09", "c11"]),
+    ],
+)
+def test_every_kind_of_relationship(service: DataService, url: str, relationship: str, found: list[str]) -> None:
+    body = get(service, f"{url}?include={relationship}&fields=ref")
+    assert refs(body["linked"][relationship]) == found
+
+
+def test_the_filter_of_a_through_relationship_has_the_refs_that_it_hops_over(service: DataService) -> None:
+    body = get(service, "/data/contents/acme:pilot?include=parent.assets&parent.assets.fields=ref,contentRef")
+    request = "/data/assets?fields=ref%2CcontentRef&continue=true&withContentRef=acme%3Aseries"
+    assert body["meta"]["linked"]["parent.assets"] == [{"perPage": 100, "request": request}]
+
+
+def test_an_owner_limits_linked_items_too(service: DataService) -> None:
+    extra = {"owner": "zoo", "name": "z", "type": "video", "contentRef": "acme:c02"}
+    service.load("assets", [extra], user="zoo:keeper")
+    assert get(service, "/data/contents/acme:c02?include=assets")["linked"]["assets"][0]["ref"] == "zoo:z"
+    assert get(service, "/data/contents/acme:c02?owner=acme&include=assets")["linked"]["assets"] == []
+
+
+def test_items_that_belong_to_several_batches_are_listed_once() -> None:
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(Schema.parse(builtin_descriptors()["metadata"]), store)
+    films = [{"owner": "acme", "name": f"c{number:02}", "type": "movie"} for number in range(15)]
+    offer = {
+        "owner": "acme",
+        "name": "o",
+        "type": "free",
+        "contentRefs": [f"acme:c{number:02}" for number in range(15)],
+    }
+    made.load("contents", films, user="a:b")
+    made.load("offers", [offer], user="a:b")
+    body = get(made, "/data/contents?include=offers")
+    assert len(body["meta"]["linked"]["offers"]) == 2
+    assert refs(body["linked"]["offers"]) == ["o"]
+    store.close()
+
+
+def test_a_target_outside_the_descriptor_is_an_entry() -> None:
+    link = {"type": "direct", "resourceType": "soundTracks", "fieldNamePath": "trackRef", "fields": ["ref"]}
+    films = {"fields": {"trackRef": {"type": "ref"}}, "relationships": {"track": link}}
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(Schema.parse({"name": "catalogue", "resourcefuls": {"films": films}}), store)
+    made.load("films", [{"owner": "a", "name": "f", "trackRef": "a:t"}], user="a:b")
+    body = get(made, "/data/films?include=track")
+    (entry,) = body["meta"]["linked"]["track"]
+    assert (entry["statusCode"], entry["request"]) == (404, "/data/sound-tracks?fields=ref&withRef=a%3At")
+    assert body["linked"] == {"track": []}
+    store.close()

@@ -1,0 +1,279 @@
+"""The store: what is found and in which order, at what cost, and what stays in a data file."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sequoia.sandbox import store as store_module
+from sequoia.sandbox.dataservice import DataService
+from sequoia.sandbox.schema import Schema
+from sequoia.sandbox.selection import Condition, Order, Position, Selection, keys_query
+from sequoia.sandbox.store import Collection, Record, Row, Store, StoreError
+from sequoia.sandbox.values import HIGH, LOW, Key
+from sequoia.sandbox.wire import Request
+
+NOW = "2026-01-01T00:00:00.000Z"
+AXES = {"colour": "string", "size": "number", "end": "timestamp"}
+Item = tuple[str, dict[str, list[Key]]]
+
+
+def made_store(path: Path | None = None) -> Store:
+    return Store(str(path) if path else None, now=lambda: NOW)
+
+
+def made_items() -> list[Item]:
+    """Some hundred documents of two owners, with many equal and absent values."""
+    dice = random.Random(7)  # noqa: S311 - test data
+    return [
+        (
+            f"{dice.choice(['acme', 'acme2'])}:n{number:03}",
+            {
+                "colour": dice.sample(["red", "green", "blue", "grey"], dice.randint(0, 3)),
+                "size": [dice.choice([LOW, 1, 2.5, 10, -3])],
+                "end": [dice.choice([HIGH, "2026", "2027"])],
+            },
+        )
+        for number in range(150)
+    ]
+
+
+def fill(collection: Collection, items: list[Item]) -> None:
+    collection.put(
+        [
+            Record(Row(ref, b"{}"), frozenset((axis, value) for axis, values in axes.items() for value in values))
+            for ref, axes in items
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def collection() -> Iterator[Collection]:
+    store = made_store()
+    other, _ = store.collection("catalogue", "actors", AXES)
+    fill(other, [(ref, {"colour": ["red"], "size": [1], "end": [HIGH]}) for ref, _ in made_items()[:50]])
+    found, stale = store.collection("catalogue", "films", AXES)
+    assert not stale
+    fill(found, made_items())
+    yield found
+    store.close()
+
+
+def rank(key: Key) -> tuple[int, float, str]:
+    """The order of the index: numbers, texts, bytes."""
+    if isinstance(key, int | float):
+        return 0, key, ""
+    return (1, 0, key) if isinstance(key, str) else (2, 0, "")
+
+
+def expected(selection: Selection) -> list[str]:
+    """What a selection holds, found out the slow way."""
+    matching = [
+        (ref, axes)
+        for ref, axes in made_items()
+        if selection.owner is None or ref.split(":")[0] == selection.owner
+        if all(
+            ref in item.values if item.axis == "ref" else set(item.values) & set(axes[item.axis])
+            for item in selection.conditions
+        )
+    ]
+    down = bool(selection.order) and selection.order[-1].descending
+    matching.sort(key=lambda item: item[0], reverse=down)
+    for step in reversed(selection.order):
+        matching.sort(key=lambda item, axis=step.axis: rank(item[1][axis][0]), reverse=step.descending)  # type: ignore[misc]
+    return [ref for ref, _ in matching]
+
+
+CONDITIONS = [
+    (),
+    (Condition("colour", ("red",)),),
+    (Condition("colour", ("red", "green", "none")),),
+    (Condition("colour", ("red",)), Condition("colour", ("green",))),
+    (Condition("colour", ("red", "blue")), Condition("size", (1, 2.5))),
+    (Condition("colour", (*(f"c{number}" for number in range(60)), "grey", "red")),),
+    (Condition("ref", ("acme:n001", "acme2:n001", "acme:n050", "acme2:n050")),),
+    (Condition("ref", tuple(ref for ref, _ in made_items()[:40])), Condition("colour", ("red",))),
+]
+ORDERS = [
+    (),
+    (Order("size"),),
+    (Order("size", descending=True),),
+    (Order("end"), Order("size", descending=True)),
+    (Order("end", descending=True), Order("size")),
+]
+
+
+@pytest.mark.parametrize("narrow", [0, 5, 1_000], ids="narrow{}".format)
+@pytest.mark.parametrize("size", [1, 7])
+def test_pages_together_are_the_whole_selection_in_order(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, narrow: int, size: int
+) -> None:
+    monkeypatch.setattr(store_module, "NARROW", narrow)
+    for conditions, order, owner in product(CONDITIONS, ORDERS, (None, "acme")):
+        selection = Selection(owner, conditions, order)
+        found: list[str] = []
+        after: Position | None = None
+        while page := collection.select(replace(selection, after=after), limit=size):
+            found += [row.ref for row, _ in page]
+            after = page[-1][1]
+        assert found == expected(selection)
+        assert collection.count(selection) == len(found)
+        numbered = [row.ref for row, _ in collection.select(selection, limit=size, offset=3)]
+        assert numbered == found[3 : 3 + size]
+
+
+def test_facets_leave_absent_values_out(collection: Collection) -> None:
+    selection = Selection("acme", (Condition("colour", ("red", "green")),))
+    refs = set(expected(selection))
+    chosen = [axes for ref, axes in made_items() if ref in refs]
+    facet = collection.facet(selection, "end")
+    assert facet == {end: sum(axes["end"] == [end] for axes in chosen) for end in ("2026", "2027")}
+
+
+def test_paging_is_stable_under_inserts_and_deletes() -> None:
+    store = made_store()
+    found, _ = store.collection("catalogue", "films", AXES)
+    fill(found, [(f"a:{number}", {"size": [number]}) for number in range(0, 10, 2)])
+    order = (Order("size"),)
+    first = found.select(Selection(order=order), limit=3)
+    fill(found, [("a:1", {"size": [1]}), ("a:5", {"size": [5]})])
+    found.delete([Row("a:4", b"{}")], NOW)
+    rest = found.select(Selection(order=order, after=first[-1][1]), limit=10)
+    assert [row.ref for row, _ in (*first, *rest)] == ["a:0", "a:2", "a:4", "a:5", "a:6", "a:8"]
+    store.close()
+
+
+@pytest.mark.parametrize("conditions", [CONDITIONS[0], CONDITIONS[1], CONDITIONS[2], CONDITIONS[3]])
+@pytest.mark.parametrize("order", [(), (Order("size"),), (Order("size", descending=True),)])
+def test_a_page_is_read_along_an_index_and_never_sorted(
+    collection: Collection, conditions: tuple[Condition, ...], order: tuple[Order, ...]
+) -> None:
+    after: Position = (*(2.5 for _ in order), "acme:n050")
+    selection = Selection("acme", conditions, order, after)
+    driver = conditions[0] if conditions and not order else None
+    text, values = keys_query(2, {"colour": 4, "size": 5}, selection, driver, limit=100, offset=0)
+    plan = " / ".join(row[3] for row in collection._db.execute(f"EXPLAIN QUERY PLAN {text}", values))
+    assert "TEMP B-TREE" not in plan
+    assert "SCAN" not in plan.replace("SCAN CONSTANT", "")
+
+
+def test_a_replacement_leaves_nothing_of_the_old_index() -> None:
+    store = made_store()
+    found, _ = store.collection("catalogue", "films", AXES)
+    fill(found, [("a:1", {"colour": ["red", "blue"], "size": [1]})])
+    fill(found, [("a:1", {"colour": ["blue"], "size": [2]})])
+    assert found.count(Selection(conditions=(Condition("colour", ("red",)),))) == 0
+    assert found.count(Selection(conditions=(Condition("colour", ("blue",)),))) == 1
+    assert [position for _, position in found.select(Selection(order=(Order("size"),)), limit=9)] == [(2, "a:1")]
+    store.close()
+
+
+def test_a_failed_transaction_changes_nothing() -> None:
+    store = made_store()
+    found, _ = store.collection("catalogue", "films", AXES)
+
+    def fail() -> None:
+        with store.transaction():
+            fill(found, [("a:1", {"colour": ["red"]})])
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert found.get(["a:1"]) == {}
+    fill(found, [("a:1", {"colour": ["red"]})])
+    assert set(found.get(["a:1", "a:2"])) == {"a:1"}
+    store.close()
+
+
+def test_threads_may_write_at_once() -> None:
+    store = made_store()
+    found, _ = store.collection("catalogue", "films", AXES)
+
+    def write(thread: int) -> None:
+        for number in range(20):
+            fill(found, [(f"a:{thread}-{number}", {"colour": ["red"]})])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found.count(Selection()) == 80
+    assert found.count(Selection(conditions=(Condition("colour", ("red",)),))) == 80
+    store.close()
+
+
+def test_a_file_keeps_documents_and_belongs_to_one_process(tmp_path: Path) -> None:
+    path = tmp_path / "data.db"
+    store = made_store(path)
+    found, _ = store.collection("catalogue", "films", AXES)
+    fill(found, [("a:1", {"colour": ["red"]})])
+    with pytest.raises(StoreError, match=r"data\.db cannot be used: database is locked"):
+        made_store(path)
+    store.close()
+    store.close()
+    assert [item.name for item in tmp_path.iterdir()] == ["data.db"], "nothing is left beside the file"
+    store = made_store(path)
+    found, stale = store.collection("catalogue", "films", AXES)
+    assert not stale
+    assert found.count(Selection(conditions=(Condition("colour", ("red",)),))) == 1
+    store.close()
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no database, but some text that is long enough to be taken for one" * 20)
+    with pytest.raises(StoreError, match="cannot be used"):
+        made_store(text)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        made_store(tmp_path / "missing" / "data.db")
+    foreign = tmp_path / "foreign.db"
+    database = sqlite3.connect(foreign)
+    database.execute("CREATE TABLE t (x)")
+    database.close()
+    with pytest.raises(StoreError, match="not made by this version"):
+        made_store(foreign)
+
+
+def test_an_older_data_file_is_indexed_for_a_new_descriptor(tmp_path: Path) -> None:
+    def get(service: DataService, query: tuple[tuple[str, str], ...]) -> bytes:
+        return service.handle(Request("GET", "/data/films", query), user="a:b").body
+
+    path = tmp_path / "data.db"
+    films: dict[str, Any] = {"fields": {"kind": {"type": "string"}, "year": {"type": "string"}}, "filters": {}}
+    store = made_store(path)
+    service = DataService(Schema.parse({"name": "catalogue", "resourcefuls": {"films": films}}), store)
+    service.load(
+        "films", ({"owner": "a", "name": f"n{number}", "kind": str(number % 2)} for number in range(700)), user="a:b"
+    )
+    store.close()
+    films["filters"] = {"withKind": {"fieldNamePath": "kind"}}
+    films["fields"]["year"]["sort"] = True
+    store = made_store(path)
+    service = DataService(Schema.parse({"name": "catalogue", "resourcefuls": {"films": films}}), store)
+    assert b'"totalCount":350' in get(service, (("withKind", "1"), ("count", "true"), ("sort", "year")))
+    store.close()
+
+
+def test_deleted_documents_are_kept_until_their_time(tmp_path: Path) -> None:
+    path = tmp_path / "data.db"
+    store = made_store(path)
+    found, _ = store.collection("catalogue", "films", AXES)
+    fill(found, [("a:1", {}), ("a:2", {}), ("a:3", {})])
+    found.delete([Row("a:1", b"{}")], "2026-01-31T00:00:00.000Z")
+    found.delete([Row("a:2", b"{}"), Row("a:3", b"{}")], NOW)
+    fill(found, [("a:3", {})])
+    kept = "SELECT ref FROM deleted ORDER BY ref"
+    assert store._db.execute(kept).fetchall() == [("a:1",), ("a:2",)]
+    store.close()
+    store = made_store(path)
+    assert store._db.execute(kept).fetchall() == [("a:1",)]
+    store.close()
