@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from sequoia.error import DecodeError, HttpError, RequestError, TooManyRedirects, http_error
+from sequoia.names import json_key
 from sequoia.retry import EmptyRule, retry_after_seconds
 from sequoia.urls import origin, without_user_info
 
@@ -162,7 +163,7 @@ def is_empty(answer: Answer, rule: EmptyRule) -> bool:
     linked = answer.data.get("linked") or {}
     if isinstance(rule, Mapping):
         wanted = [name for name, must_be_there in rule.items() if must_be_there]
-        return any(not (answer.data.get(name) if name in answer.data else linked.get(name)) for name in wanted)
+        return any(not (answer.data.get(json_key(name)) or linked.get(name)) for name in wanted)
     if any(not linked.get(name) for name in {*answer.call.includes, *linked}):
         return True
     if answer.call.key is not None:

@@ -12,11 +12,11 @@ from typing import Any, NoReturn, Self, Unpack
 
 import msgspec
 
-from sequoia.auth import check_secure
+from sequoia.auth import AuthType, Credential, check_secure
 from sequoia.calls import Call, Expects
 from sequoia.describing import Described
 from sequoia.endpoint import BusinessEndpoint, Endpoint, Strategy
-from sequoia.error import ResourceNotFound
+from sequoia.error import AuthorisationError, ResourceNotFound
 from sequoia.operations import BusinessPath, ResourcePath
 from sequoia.registry import RegisteredService, Registry
 from sequoia.response import Response
@@ -48,6 +48,8 @@ class Client:
         self._settings = Settings.of(registry_url, options)
         self._sender = Sender(self._settings)
         self._described: dict[str, Described] = {}
+        self._credential: Credential | None = None
+        self._token_url_in_use: str | None = None
         try:
             self.refresh()
         except BaseException:
@@ -64,8 +66,11 @@ class Client:
         answer = self._sender.send(Call("GET", self._settings.registry_url), self._sender.operation())
         self._registry = Registry(answer.data)
         self._described.clear()
-        credential = self._settings.credential(self._token_url)
-        self._sender.authenticate(credential, self._registry.origins())
+        token_url = self._token_url()
+        if self._credential is None or token_url != self._token_url_in_use:
+            self._credential = self._settings.credential(token_url)
+            self._token_url_in_use = token_url
+        self._sender.authenticate(self._credential, [url for url in self._registry.base_urls() if self._may_tell(url)])
 
     def request(  # noqa: PLR0913 - the contract has these arguments
         self,
@@ -168,17 +173,31 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self._settings.registry_url} {self._settings.auth_type.name}>"
 
-    def _token_url(self) -> str:
+    def _token_url(self) -> str | None:
+        """Where tokens are given out; None for a client that fetches none."""
+        if self._settings.auth_type is not AuthType.CLIENT_GRANT:
+            return None
         url = f"{self._registry.find('identity').base_url()}/oauth/token"
-        if self._sender.channels.adapted(url) is None:
-            check_secure(url, "the token endpoint")
+        self._check_secure(url, "the token endpoint")
         return url
 
     def _location(self, entry: RegisteredService) -> str:
         location = entry.base_url()
-        if self._sender.holds_secret and self._sender.channels.adapted(location) is None:
-            check_secure(location, f"the service {entry.name!r}")
+        if self._sender.holds_secret:
+            self._check_secure(location, f"the service {entry.name!r}")
         return location
+
+    def _check_secure(self, url: str, what: str) -> None:
+        if self._sender.channels.adapted(url) is None:
+            check_secure(url, what)
+
+    def _may_tell(self, url: str) -> bool:
+        """Whether the token may go there: a service over plain http is refused when it is asked for."""
+        try:
+            self._check_secure(url, "the service")
+        except AuthorisationError:
+            return False
+        return True
 
 
 class Service:

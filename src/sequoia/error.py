@@ -26,7 +26,6 @@ user information, never its headers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -210,7 +209,7 @@ class HttpError(RequestError):
         if isinstance(self.message, str):
             return self.message
         if not isinstance(self.message, Mapping):
-            return f"{self.status_code} {type(self).__name__}: {json.dumps(self.message, separators=(',', ':'))}"
+            return f"{self.status_code} {type(self).__name__}: {self.message!r}"
         reason = self.message.get("error") or type(self).__name__
         detail = self.message.get("message") or self.message.get("error_description")
         return f"{self.status_code} {reason}: {detail}" if detail else f"{self.status_code} {reason}"

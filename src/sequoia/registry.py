@@ -8,7 +8,7 @@ from typing import Any
 
 from sequoia.error import DecodeError, ServiceNotFound
 from sequoia.names import suggestion
-from sequoia.urls import check_http_url, origin
+from sequoia.urls import check_http_url
 
 __all__ = ["RegisteredService", "Registry"]
 
@@ -72,9 +72,15 @@ class Registry(Mapping[str, RegisteredService]):
             raise ServiceNotFound(f"the registry knows no service {name!r}: {suggestion(name, self._services)}")
         return service
 
-    def origins(self) -> frozenset[tuple[str, str, int | None]]:
-        """Every origin that the registry names: a token may go there, and nowhere else."""
-        return frozenset(found for service in self.values() if (found := _origin(service)) is not None)
+    def base_urls(self) -> list[str]:
+        """Where the services are, but for entries that cannot be used: a token may go there, and nowhere else."""
+        urls: list[str] = []
+        for service in self.values():
+            try:
+                urls.append(service.base_url())
+            except DecodeError:
+                continue
+        return urls
 
     def __getitem__(self, name: str) -> RegisteredService:
         return self._services[name]
@@ -93,10 +99,3 @@ def _entry(entry: Any) -> RegisteredService:
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in ("name", "location")):
         raise DecodeError(f"the registry has an entry without name and location: {entry!r:.200}")
     return RegisteredService(entry["name"], entry["location"], entry.get("owner"), entry.get("title"))
-
-
-def _origin(service: RegisteredService) -> tuple[str, str, int | None] | None:
-    try:
-        return origin(service.base_url())
-    except DecodeError:
-        return None

@@ -82,21 +82,21 @@ class Response:
         return self.data
 
     @property
-    def meta(self) -> dict[str, Any]:
-        """The `meta` of the body; `{}` where there is none."""
+    def meta(self) -> dict[str, Any] | None:
+        """The `meta` of the body; None where the server did not send it."""
         data = self._answer.data
         meta = data.get("meta") if isinstance(data, dict) else None
-        return meta if isinstance(meta, dict) else {}
+        return meta if isinstance(meta, dict) else None
 
     @property
     def total_count(self) -> int | None:
         """`meta.totalCount`: how many resources match in all; None unless `count` was asked for."""
-        return self.meta.get("totalCount")
+        return (self.meta or {}).get("totalCount")
 
     @property
     def facet_count(self) -> dict[str, dict[str, int]] | None:
         """`meta.facetCount`: how many resources have each value of a field; None unless it was asked for."""
-        return self.meta.get("facetCount")
+        return (self.meta or {}).get("facetCount")
 
     @property
     def status(self) -> int:

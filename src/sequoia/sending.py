@@ -6,7 +6,8 @@ The loops are here; what they decide by is in `calls`, `auth` and `retry`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,14 +55,23 @@ class Sender:
         self._credential: Credential = Anonymous()
         self._trusted: frozenset[Origin] = frozenset()
         self._trusted_prefixes: tuple[str, ...] = ()
+        weakref.finalize(self, self.channels.close)
         self._own_renewal = threading.Lock()
         self._closed = False
 
-    def authenticate(self, credential: Credential, trusted: frozenset[Origin]) -> None:
-        """Send this credential's token with every call to a trusted origin from now on, and get it if need be."""
+    def authenticate(self, credential: Credential, trusted: Collection[str]) -> None:
+        """Send this credential's token with every call to a trusted origin from now on, and get it if need be.
+
+        Args:
+            credential: Who the client is.
+            trusted: URLs of the origins.
+
+        Raises:
+            AuthorisationError: The credential is refused.
+        """
         self._credential = credential
-        self._trusted = trusted
-        self._trusted_prefixes = tuple(f"{scheme}://{host}:{port}/" for scheme, host, port in trusted)
+        self._trusted = frozenset(map(origin, trusted))
+        self._trusted_prefixes = tuple(f"{url}/" for url in trusted if url.count("/") == 2)
         if credential.renewable and credential.current(self._clock.monotonic()) is None:
             self._renew(None, self.operation())
 
@@ -85,6 +95,8 @@ class Sender:
             try:
                 answer = self._try(call, operation)
             except RequestError as error:
+                if error.url is not None:
+                    raise  # from a token request: it has had its own tries
                 describe(error, call, operation.correlation_id)
                 wait = tries.after_error(error)
                 if wait is None:

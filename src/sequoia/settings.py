@@ -171,13 +171,14 @@ class Settings:
         agent = f"{self.user_agent.strip()} {own}" if self.user_agent else own
         return {"User-Agent": agent, "Content-Type": content_type, "Accept": content_type}
 
-    def credential(self, token_url: Callable[[], str]) -> Credential:
-        """What proves who the client is; `token_url` is asked only where tokens are fetched."""
+    def credential(self, token_url: str | None) -> Credential:
+        """What proves who the client is; `token_url` is there for the types that fetch tokens."""
         if self.auth_type is AuthType.CLIENT_GRANT:
             assert isinstance(self.grant_client_id, str)  # noqa: S101 - __post_init__ has seen to it
             assert isinstance(self.grant_client_secret, str)  # noqa: S101
+            assert token_url is not None  # noqa: S101
             own = self.byo_token if isinstance(self.byo_token, str) else None
-            return ClientGrant(token_url(), self.grant_client_id, self.grant_client_secret, self._tokens, own)
+            return ClientGrant(token_url, self.grant_client_id, self.grant_client_secret, self._tokens, own)
         if self.auth_type is AuthType.BYO_TOKEN:
             assert self.byo_token is not None  # noqa: S101
             return OwnToken(self.byo_token)
@@ -190,12 +191,13 @@ class Settings:
 
     def new_correlation_id(self) -> str:
         """The `X-Correlation-ID` of one operation."""
-        if self.correlation_id and self.correlation_id.strip():
-            return self.correlation_id.strip()
+        fixed, user, application = (
+            (value or "").strip() for value in (self.correlation_id, self.user_id, self.application_id)
+        )
+        if fixed:
+            return fixed
         fresh = str(uuid.uuid4())
-        if self.user_id and self.application_id:
-            return f"{self.user_id.strip()}/{self.application_id.strip()}/{fresh}"
-        return fresh
+        return f"{user}/{application}/{fresh}" if user and application else fresh
 
 
 def _check_header(name: str, value: object) -> None:

@@ -42,9 +42,12 @@ class Channels:
             max_connections=settings.max_connections, max_keepalive_connections=settings.max_connections
         )
         network: dict[str, Any] = {"verify": _tls(settings), "http2": settings.http2, "limits": limits}
-        self._default = httpx2.Client(
-            trust_env=settings.proxies is None, mounts=_proxies(settings.proxies, network), **network, **common
-        )
+        try:
+            self._default = httpx2.Client(
+                trust_env=settings.proxies is None, mounts=_proxies(settings.proxies, network), **network, **common
+            )
+        except ImportError as error:
+            raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'") from error
 
     def for_url(self, url: str) -> httpx2.Client:
         """The HTTP client that requests to `url` go through."""

@@ -101,7 +101,9 @@ def check_http_url(url: object, what: str) -> str:
     except ValueError:
         port_is_valid = False
     if not port_is_valid or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(f"{what} must be an http or https URL such as https://registry.example.com, not {shown!r:.200}")
+        raise ValueError(
+            f"{what} must be an http or https URL such as https://registry.example.com, not {shown!r:.200}"
+        )
     if parts.username is not None:
         raise ValueError(f"{what} must not carry a user name or password: {shown!r:.200}")
     return url.rstrip("/")

@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
+from sequoia.sandbox.describe import describe_service
 from sequoia.sandbox.descriptors import builtin_descriptors
 from sequoia.sandbox.errors import SandboxError
 from sequoia.sandbox.schema import Schema
@@ -69,19 +70,11 @@ def _read(source: DescriptorSource) -> dict[str, Any]:
 
 def _service(name: str, title: str, description: str, routes: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The descriptor of a service without resources."""
-    return {
-        "name": name,
-        "urn": f"urn:piksel:service:{name}",
-        "title": title,
-        "description": description,
-        "features": [],
-        "resourcefuls": {},
-        "routes": [
-            *routes,
-            _route("root", "GET", "/robots.txt", "What crawlers may read"),
-            _route("root", "GET", "/", "The name of this service"),
-        ],
-    }
+    roots = (
+        _route("root", "GET", "/robots.txt", "What crawlers may read"),
+        _route("root", "GET", "/", "The name of this service"),
+    )
+    return describe_service(name, title, description, (), [*routes, *roots])
 
 
 def _route(name: str, method: str, path: str, description: str, query: tuple[str, ...] = ()) -> dict[str, Any]:

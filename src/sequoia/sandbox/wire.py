@@ -60,7 +60,7 @@ class WireError(Exception):
         headers: Extra response headers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what such a body may hold
         self,
         status: int,
         message: str,
