@@ -33,7 +33,7 @@ wheel: $(VENV)/.ready
 
 $(VENV)/.ready: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "$(PYTHON) is older than 3.11: say which one to use, e.g. make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+		{ echo "$(PYTHON) is older than 3.11: say which one to use, e.g. make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv"; exit 2; }
 	@echo "building $(VENV) ..."
@@ -41,13 +41,18 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-dev.txt
 	@touch $@
 
+# A Python counts as found on the PATH, or where pyenv and uv keep theirs, if it can make virtual environments.
 test-all:
 	@missing=; failed=; \
 	for version in $(SUPPORTED); do \
-		if python$$version -c 'import ensurepip, venv' >/dev/null 2>&1; then \
-			echo "== Python $$version"; \
-			$(MAKE) --no-print-directory test PYTHON=python$$version VENV=.venv-$$version || failed="$$failed $$version"; \
-		else missing="$$missing $$version"; fi; \
+		found=; \
+		for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python \
+				$$HOME/.local/share/uv/python/cpython-$$version.*/bin/python; do \
+			if $$python -c 'import ensurepip, venv' >/dev/null 2>&1; then found=$$python; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then missing="$$missing $$version"; continue; fi; \
+		echo "== Python $$version ($$found)"; \
+		$(MAKE) --no-print-directory test PYTHON=$$found VENV=.venv-$$version || failed="$$failed $$version"; \
 	done; \
 	[ -z "$$missing" ] || echo "not found on this machine, so not tested: Python$$missing"; \
 	[ -z "$$failed" ] || { echo "failed with Python$$failed"; exit 1; }

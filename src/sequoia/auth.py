@@ -267,7 +267,8 @@ def _parse(body: bytes) -> Mapping[str, Any]:
 
     try:
         parsed: Mapping[str, Any] = BackendApplicationClient(client_id="").parse_request_body_response(body.decode())
-    except (OAuth2Error, ValueError, TypeError, AttributeError) as error:  # the last two: JSON but no object
+    # TypeError and AttributeError: JSON but no object; RecursionError: nested beyond reading.
+    except (OAuth2Error, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _NotGrantedError from error
     return parsed
 

@@ -160,7 +160,8 @@ def is_empty(answer: Answer, rule: EmptyRule) -> bool:
         return False
     if not isinstance(answer.data, dict):
         return not answer.data
-    linked = answer.data.get("linked") or {}
+    linked = answer.data.get("linked")
+    linked = linked if isinstance(linked, dict) else {}
     if isinstance(rule, Mapping):
         wanted = [name for name, must_be_there in rule.items() if must_be_there]
         return any(not (answer.data.get(json_key(name)) or linked.get(name)) for name in wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 
 from sequoia.calls import Call
 from sequoia.descriptor import Descriptor
@@ -11,6 +12,7 @@ from sequoia.error import ClientError, NotFound, ResourceNotFound
 from sequoia.operations import ResourcePath
 from sequoia.relations import Resolution
 from sequoia.response import Resolver
+from sequoia.retry import RetryPolicy
 from sequoia.sending import Operation, Sender
 
 __all__ = ["Described"]
@@ -57,9 +59,9 @@ class Described:
         descriptor = self.read(operation.without_empty_rule())
         return Resolution(descriptor, path.key) if descriptor is not None else None
 
-    def explained(self, error: NotFound, path: ResourcePath) -> NotFound:
+    def explained(self, error: NotFound, path: ResourcePath, operation: Operation) -> NotFound:
         """`error` or, where the service has no such resource at all, an error that says so."""
-        descriptor = self.read(self._sender.operation({"max_tries": 1}))
+        descriptor = self.read(replace(operation, policy=RetryPolicy(max_tries=1)))
         try:
             if descriptor is not None:
                 descriptor.resource(path.key)

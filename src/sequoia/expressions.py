@@ -130,7 +130,7 @@ def wire_value(value: Any) -> str:
     """A value as the platform writes it: UTC timestamps with milliseconds, ISO 8601 durations, `true` and `false`.
 
     Raises:
-        CriteriaError: `value` is None, or a datetime without a time zone.
+        CriteriaError: `value` is None, a list or the like, or a datetime without a time zone.
     """
     if value is None:
         raise CriteriaError("None is no value to filter by")
@@ -145,6 +145,8 @@ def wire_value(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, timedelta):
         return _duration(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        raise CriteriaError(f"{value!r:.80} is not one value: any_of asks for one of several")
     return str(value)
 
 

@@ -88,7 +88,7 @@ class ResourcePath:
             ReferencesMismatchException: The body is another resource than `ref`.
             ValueError: It is not exactly one resource, or `version` is no version.
         """
-        if not isinstance(version, str) or not version or _QUOTES.search(version):
+        if not isinstance(version, str) or not version or not version.isascii() or _QUOTES.search(version):
             raise ValueError(f"update needs the version that the resource was read with, not {version!r}")
         resources = resources_of(value, self.key)
         if len(resources) != 1:
@@ -129,18 +129,20 @@ class BusinessPath:
         Args:
             method: HTTP method.
             values: What `$name` stands for; None for not given.
-            params: Query parameters: they stand where the template says `$params`, else at its end.
+            params: Query parameters, put at the end; `$params` in a template, as 4.4.0 wants it, stands for nothing.
             body: JSON text, or anything that can be made JSON; None for no body.
 
         Raises:
-            ValueError: A value of the template is missing or empty, or the body is not JSON.
+            ValueError: A value of the template is missing, empty or a dot segment, or the body is not JSON.
         """
         template = string.Template(self.template)
         given = {name: quote(str(value), safe=":") for name, value in values.items() if value not in (None, "")}
         missing = [name for name in template.get_identifiers() if name not in given and name != "params"]
         if missing:
             raise ValueError(f"the business endpoint {self.template!r} needs {' and '.join(missing)}")
-        path = template.substitute(given, params="")
+        path = template.substitute(given, params="").rstrip("?")
+        if not {".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError(f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots")
         url = f"{self.location}/{path.removeprefix('/')}"
         return Call(method, with_query(url, params or {}), body=_json(body), repeatable=method == "GET")
 
@@ -227,10 +229,10 @@ def _json(body: Any) -> bytes | None:
         raw = body.encode() if isinstance(body, str) else body
         try:
             msgspec.json.decode(raw, type=msgspec.Raw)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise ValueError(f"the content is not JSON: {error}") from error
         return raw
     try:
         return msgspec.json.encode(body)
-    except TypeError as error:
+    except (TypeError, RecursionError) as error:
         raise ValueError(f"cannot make JSON of {type(body).__name__}: {error}") from error

@@ -35,13 +35,15 @@ class Chain:
             PaginationLoopError: The link, or its token, was followed before.
         """
         link = _next_link(answer)
-        return None if link is None else self.follow(link, answer.call)
+        if link is None:
+            return None
+        self._seen.add(_mark(answer.call.url))  # the first page was not reached by a link
+        return self.follow(link, answer.call)
 
     def follow(self, link: object, call: Call) -> Call:
         """The call for a page link that `call` was answered with; errors as `next_call`."""
         url = resolve_link(self._location, link)
-        token = query_value(url, "continue")
-        mark = hash(url if token in (None, "true") else token)
+        mark = _mark(url)
         if mark in self._seen:
             raise PaginationLoopError(f"the answer leads back to a page that was read before: {link}", None, str(link))
         self._seen.add(mark)
@@ -83,6 +85,12 @@ def linked_call(call: Call) -> Call:
     """`call`, a link of a sub-request, with the JSON key of the resource that its path names."""
     segment = urlsplit(call.url).path.rstrip("/").rpartition("/")[2]
     return Call("GET", call.url, headers=call.headers, key=json_key(segment))
+
+
+def _mark(url: str) -> int:
+    """What tells a page from the others: its token or, where pages are numbered, its URL."""
+    token = query_value(url, "continue")
+    return hash(url if token in (None, "true") else token)
 
 
 def _question(link: object) -> frozenset[tuple[str, str]]:

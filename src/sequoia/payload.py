@@ -25,7 +25,7 @@ def resources_of(value: Any, key: str) -> list[dict[str, Any]]:
     """
     plain = _decoded(value) if isinstance(value, str | bytes | bytearray) else _plain(value)
     if isinstance(plain, dict) and key in plain:
-        plain = plain[key]
+        plain = _plain(plain[key])
     resources = plain if isinstance(plain, list) else [plain]
     if not resources:
         raise ValueError(f"there are no {key} to store")
@@ -36,8 +36,15 @@ def resources_of(value: Any, key: str) -> list[dict[str, Any]]:
 
 
 def encode(resources: list[dict[str, Any]], key: str) -> bytes:
-    """The body that carries `resources`."""
-    return msgspec.json.encode({key: resources})
+    """The body that carries `resources`.
+
+    Raises:
+        ValueError: One of them holds what JSON cannot.
+    """
+    try:
+        return msgspec.json.encode({key: resources})
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"cannot make JSON of the {key}: {error}") from error
 
 
 def have_identity(resources: list[dict[str, Any]]) -> bool:

@@ -33,6 +33,7 @@ class Resolution:
     def __init__(self, descriptor: Descriptor, resource: str) -> None:
         self._descriptor = descriptor
         self._resource = resource
+        self._warned: set[str] = set()
 
     def __call__(self, answer: Answer) -> list[Resource] | None:
         """The main resources, each with what it includes under the relationship's name.
@@ -50,11 +51,17 @@ class Resolution:
             try:
                 children: Iterable[list[Resource] | None] = join.children(name)
             except _UnresolvableError as reason:
-                _log.warning("%s: %s cannot be attached: %s", self._resource, name, reason)
+                self._warn(name, reason)
                 children = [None] * len(models)
             for model, found in zip(models, children, strict=True):
                 model[name] = found
         return models
+
+    def _warn(self, name: str, reason: _UnresolvableError) -> None:
+        """Say it on the first page of a browse, not on all of them."""
+        if name not in self._warned:
+            self._warned.add(name)
+            _log.warning("%s: %s cannot be attached: %s", self._resource, name, reason)
 
     def _relationships(self) -> Mapping[str, Relationship]:
         try:

@@ -151,6 +151,9 @@ class Record:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"cannot set {name!r}: this view of the resource is read-only")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"cannot delete {name!r}: this view of the resource is read-only")
+
     def __getitem__(self, name: str) -> Any:
         return self._members[name]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -92,9 +93,12 @@ class RetryPolicy:
         if self.wait_gen is not None and not callable(self.wait_gen):
             raise ValueError(f"backoff_strategy: wait_gen must be a generator function, not {self.wait_gen!r}")
         try:
-            return (self.wait_gen or _constant())(**self.wait_arguments)
+            made = (self.wait_gen or _constant())(**self.wait_arguments)
         except TypeError as error:
             raise ValueError(f"backoff_strategy: {error}") from error
+        if not isinstance(made, Generator):
+            raise ValueError(f"backoff_strategy: wait_gen must be a generator function, not {self.wait_gen!r}")
+        return made
 
 
 class Tries:
@@ -170,7 +174,9 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
     if _DIGITS.fullmatch(value.strip()):
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        date = parsedate_to_datetime(value)
+        # Without a zone it is UTC, like every date of HTTP.
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 

@@ -151,7 +151,8 @@ class Sender:
     def _exchange(self, call: Call, token: Token | None, operation: Operation) -> httpx2.Response:
         if self._closed:
             raise ClientError("the client is closed")
-        headers = {**call.headers, "X-Correlation-ID": operation.correlation_id}
+        headers = httpx2.Headers(call.headers)  # a name in another case is the same header
+        headers["X-Correlation-ID"] = operation.correlation_id
         if token is not None and call.authenticated:
             headers["Authorization"] = f"Bearer {token.access_token}"
         http = self.channels.for_url(call.url)

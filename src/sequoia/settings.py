@@ -93,7 +93,7 @@ class Settings:
     content_type: str | None = None
     backoff_strategy: Mapping[str, Any] | None = None
     request_timeout: float | httpx2.Timeout | None = None
-    proxies: Mapping[str, str | None] | None = None
+    proxies: Mapping[str, str | None] | None = field(default=None, repr=False)  # they may carry a password
     user_agent: str | None = None
     correlation_id: str | None = None
     user_id: str | None = None
@@ -130,6 +130,10 @@ class Settings:
                 "verify=False would accept any server as the real one: give the path of a CA bundle, "
                 "or an ssl.SSLContext of your own making"
             )
+        if self.verify is not True and not isinstance(self.verify, str | Path | ssl.SSLContext):
+            raise ValueError(f"verify must be True, the path of a CA bundle or an ssl.SSLContext, not {self.verify!r}")
+        if self.proxies is not None and not isinstance(self.proxies, Mapping):
+            raise ValueError('proxies must be a dict such as {"https": "http://proxy.example.com:3128"}')
         if isinstance(self.max_connections, bool) or not isinstance(self.max_connections, int):
             raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
         if self.max_connections < 1:
@@ -145,6 +149,11 @@ class Settings:
         missing = [name for name in needed.get(self.auth_type, ()) if not getattr(self, name)]
         if missing:
             raise ValueError(f"AuthType.{self.auth_type.name} needs {' and '.join(missing)}")
+        for name in ("grant_client_id", "grant_client_secret"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ValueError(f"{name} must be a string")
+        if self.byo_token is not None:
+            OwnToken(self.byo_token)
         if self.auth_type is AuthType.CLIENT_GRANT and callable(self.byo_token):
             raise ValueError("a byo_token that is a function needs auth_type=AuthType.BYO_TOKEN")
 
@@ -166,9 +175,9 @@ class Settings:
     @property
     def headers(self) -> dict[str, str]:
         """The headers of every request."""
-        content_type = self.content_type or DEFAULT_CONTENT_TYPE
+        content_type = (self.content_type or "").strip() or DEFAULT_CONTENT_TYPE
         own = f"sequoia-client-sdk-python/{__version__} python/{platform.python_version()} {platform.system()}"
-        agent = f"{self.user_agent.strip()} {own}" if self.user_agent else own
+        agent = f"{self.user_agent or ''} {own}".strip()
         return {"User-Agent": agent, "Content-Type": content_type, "Accept": content_type}
 
     def credential(self, token_url: str | None) -> Credential:

@@ -94,11 +94,10 @@ class Store:
             raise StoreError(f"the data file {path} cannot be opened: {error}") from error
         try:
             self._prepare(path)
-        except sqlite3.Error as error:
+        except BaseException as error:
             self._db.close()
-            raise StoreError(f"the data file {path} cannot be used: {error}") from error
-        except StoreError:
-            self._db.close()
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"the data file {path} cannot be used: {error}") from error
             raise
 
     def _prepare(self, path: str | None) -> None:
