@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from urllib.parse import parse_qs, urlsplit
 
 RESOURCES = 25_000
 PAGE_SIZES = (100, 500)
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 def content(number: int) -> dict[str, object]:
@@ -102,11 +104,8 @@ class Connection(asyncio.Protocol):
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = self._received[:end]
-            length = 0
-            for line in head.split(b"\r\n")[1:]:
-                name, _, value = line.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
+            found = None if head.startswith(b"GET ") else LENGTH.search(head)
+            length = int(found[1]) if found else 0
             if len(self._received) < end + 4 + length:
                 return
             self._received = self._received[end + 4 + length :]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable
@@ -66,25 +67,26 @@ def _services(client: Client) -> Any:
     return sorted(client.services)
 
 
-@step("Store categories, contents, and a content's 620 images", lambda numbers: numbers == (2, 3, IMAGES))
+@step("Store categories, contents, and a content's 620 images", lambda stored: stored == [2, 3] + [100] * 6 + [20])
 def _store(client: Client) -> Any:
     metadata = client.metadata
-    categories = metadata.categories.store(
-        "acme", [{"owner": "acme", "name": name, "scheme": "genre", "value": name} for name in ("space", "opera")]
-    )
-    contents = metadata.contents.store(
-        "acme",
-        [
-            {"owner": "acme", "name": "orbit", "title": "Orbit", "type": "movie", "categoryRefs": ["acme:space"]},
-            {"owner": "acme", "name": "aria", "title": "Aria", "type": "movie", "categoryRefs": ["acme:opera"]},
-            {"owner": "acme", "name": "moons", "title": "Moons", "type": "show", "categoryRefs": ["acme:space"]},
-        ],
-    )
-    images = [
-        {"owner": "acme", "name": f"orbit-{n:03}", "type": "image", "contentRef": "acme:orbit"} for n in range(IMAGES)
+    genre = {"owner": "acme", "scheme": "genre"}
+    categories = [{**genre, "name": value, "value": value} for value in ("space", "opera")]
+    stored = [metadata.categories.store("acme", categories)]
+
+    film = {"owner": "acme", "type": "movie"}
+    contents = [
+        {**film, "name": "orbit", "title": "Orbit", "categoryRefs": ["acme:space"]},
+        {**film, "name": "aria", "title": "Aria", "categoryRefs": ["acme:opera"]},
+        {**film, "name": "moons", "title": "Moons", "type": "show"},
     ]
-    stored = [metadata.assets.store("acme", images[n : n + 100]) for n in range(0, IMAGES, 100)]
-    return len(categories.resources), len(contents.resources), sum(len(part.resources) for part in stored)
+    stored.append(metadata.contents.store("acme", contents))
+
+    image = {"owner": "acme", "type": "image", "contentRef": "acme:orbit"}
+    images = [{**image, "name": f"orbit-{number:03}"} for number in range(620)]
+    batches = [images[start : start + 100] for start in range(0, 620, 100)]
+    stored += [metadata.assets.store("acme", batch) for batch in batches]
+    return [len(response.resources) for response in stored]
 
 
 @step("Read one of them", lambda content: content["title"] == "Orbit")
@@ -101,7 +103,8 @@ def _read(client: Client) -> Any:
 )
 def _browse(client: Client) -> Any:
     movies = where(field("type") == "movie").include("categories", fields=["ref", "title"])
-    page = client.metadata.contents.browse("acme", movies, fields=["ref", "title", "categoryRefs"])
+    movies.fields("ref", "title", "categoryRefs")
+    page = client.metadata.contents.browse("acme", movies)
     return {"contents": page.resources, "linked": page.data["linked"]}
 
 
@@ -112,15 +115,17 @@ def _next_pages(client: Client) -> Any:
 
 @step("Page through everything with `continue`", lambda result: result == (IMAGES, 7))
 def _continue_pages(client: Client) -> Any:
-    pages = list(client.metadata.assets.browse("acme", query_string="continue=true&perPage=100"))
+    pages = list(client.metadata.assets.browse("acme", query_string="continue=true"))
     return len({asset["ref"] for page in pages for asset in page.resources}), len(pages)
 
 
 @step("Page through the images that are linked to a content, more than any page holds", lambda n: n == IMAGES)
 def _linked_pages(client: Client) -> Any:
     orbit = where(field("ref") == "acme:orbit").include("assets")
-    refs = [asset["ref"] for page in client.metadata.contents.browse("acme", orbit).linked("assets") for asset in page]
-    return len(set(refs))
+    refs = set()
+    for assets in client.metadata.contents.browse("acme", orbit).linked("assets"):
+        refs |= {asset["ref"] for asset in assets}
+    return len(refs)
 
 
 @step("Keep trying while the service answers 503", lambda result: result == ("Aria", 4))
@@ -135,15 +140,17 @@ def _retry(client: Client, sandbox: Sandbox) -> Any:
 def _retry_empty(client: Client, sandbox: Sandbox) -> Any:
     sandbox.requests.clear()
     sandbox.faults.add(Fault(empty=True, times=2))
-    shows = client.metadata.contents.browse("acme", where(field("type") == "show"), retry_when_empty_result=True)
-    return [show["ref"] for show in shows.resources], len(sandbox.requests)
+    shows = where(field("type") == "show")
+    page = client.metadata.contents.browse("acme", shows, retry_when_empty_result=True)
+    return [show["ref"] for show in page.resources], len(sandbox.requests)
 
 
 @step("Update it with the version that it was read with", lambda content: content["title"] == "Orbit, restored")
 def _update(client: Client) -> Any:
     content = client.metadata.contents.read("acme", "acme:orbit").resource
     changed = {**content, "title": "Orbit, restored"}
-    return client.metadata.contents.update("acme", changed, "acme:orbit", content["version"]).resource
+    version = content["version"]
+    return client.metadata.contents.update("acme", changed, "acme:orbit", version).resource
 
 
 @step("Be refused with a version that is no longer the one", lambda told: "its version is another one" in told)
@@ -209,7 +216,8 @@ class _Paint:
 
     def result(self, value: object) -> str:
         text = value if isinstance(value, str) else repr(value)
-        lines = textwrap.wrap(text, WIDTH, initial_indent="=> ", subsequent_indent="   ", break_on_hyphens=False)
+        width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
+        lines = textwrap.wrap(text, width, initial_indent="=> ", subsequent_indent="   ", break_on_hyphens=False)
         return self._in("32", "\n".join(lines[:8] + ["   ..."] * (len(lines) > 8)))
 
     def dim(self, text: str) -> str:

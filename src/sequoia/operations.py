@@ -142,7 +142,9 @@ class BusinessPath:
             raise ValueError(f"the business endpoint {self.template!r} needs {' and '.join(missing)}")
         path = template.substitute(given, params="").rstrip("?")
         if not {".", ".."}.isdisjoint(path.split("/")):
-            raise ValueError(f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots")
+            raise ValueError(
+                f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots"
+            )
         url = f"{self.location}/{path.removeprefix('/')}"
         return Call(method, with_query(url, params or {}), body=_json(body), repeatable=method == "GET")
 
@@ -171,7 +173,8 @@ def version_conflict(error: HttpError) -> NotMatchingVersion:
     hint = "read it again, apply the change to what is there now, and update it with its version"
     if error.ambiguous:
         hint = "an earlier try of this update broke off and may have gone through: read it to see, before you repeat it"
-    return NotMatchingVersion(f"the resource was not updated, its version is another one: {hint} {error.url}", error)
+    where = f"({error.method} {error.url})"
+    return NotMatchingVersion(f"the resource was not updated, its version is another one: {hint} {where}", error)
 
 
 def _distinct(items: Iterable[Any]) -> list[Any]:

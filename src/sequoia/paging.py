@@ -108,4 +108,4 @@ def _next_link(answer: Answer) -> object | None:
     meta = answer.data.get("meta") if isinstance(answer.data, dict) else None
     if not isinstance(meta, dict):
         raise DecodeError(f"the page at {answer.call.url} has no meta: it may not be the last one")
-    return meta.get("next") or meta.get("continue")
+    return meta.get("next") or meta.get("continue") or None
