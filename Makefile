@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 SUPPORTED := 3.11 3.12 3.13 3.14
-DEMO   ?=
 PYTEST ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -20,7 +19,7 @@ help:
 	@echo "make coverage  the tests with line and branch coverage"
 
 demo: wheel
-	@$(BIN)/python -m sequoia.demo $(DEMO)
+	@$(BIN)/python -m sequoia.demo
 
 test: wheel
 	$(BIN)/python -m pytest $(PYTEST)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 RESOURCES = 25_000
 PAGE_SIZES = (100, 500)
+PLAIN = "plain"  # the owner of the catalogue without a letter beyond ASCII
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -47,16 +48,23 @@ def content(number: int) -> dict[str, object]:
     }
 
 
-def pages(per_page: int, total: int) -> dict[str, bytes]:
+def plain(resource: dict[str, object]) -> dict[str, object]:
+    """The same with nothing but ASCII in it."""
+    return {**resource, "title": "The Lighthouse Keeper: Castle of the Sands, part 7"}
+
+
+def pages(per_page: int, total: int, *, ascii_only: bool = False) -> dict[str, bytes]:
     """The pages of a browse with `continue`, by their token; the first one's is `true`."""
+    made = plain if ascii_only else dict
+    owner = PLAIN if ascii_only else "acme"
     found: dict[str, bytes] = {}
     for start in range(0, total, per_page):
         body: dict[str, object] = {
             "meta": {"perPage": per_page},
-            "contents": [content(n) for n in range(start, start + per_page)],
+            "contents": [made(content(n)) for n in range(start, start + per_page)],
         }
         if start + per_page < total:
-            link = f"/data/contents?continue=t{start + per_page}&owner=acme&perPage={per_page}&total={total}"
+            link = f"/data/contents?continue=t{start + per_page}&owner={owner}&perPage={per_page}&total={total}"
             body["meta"] = {"perPage": per_page, "continue": link}
         found["true" if start == 0 else f"t{start}"] = _response(body)
     return found
@@ -70,8 +78,12 @@ class Prepared:
         services = [{"owner": "root", "name": n, "title": n, "location": origin} for n in ("identity", "metadata")]
         self._registry = _response({"services": services, "meta": {}})
         self._token = _response({"access_token": "0" * 40, "token_type": "bearer", "expires_in": 36000})
-        self._one = _response({"meta": {}, "contents": [content(1)]})
-        self._pages = {(size, total): pages(size, total) for size in PAGE_SIZES for total in (5_000, RESOURCES)}
+        self._one = {
+            "acme": _response({"meta": {}, "contents": [content(1)]}),
+            PLAIN: _response({"meta": {}, "contents": [plain(content(1))]}),
+        }
+        self._pages = {("acme", size, total): pages(size, total) for size in PAGE_SIZES for total in (5_000, RESOURCES)}
+        self._pages[PLAIN, 100, 5_000] = pages(100, 5_000, ascii_only=True)
 
     def answer(self, target: str) -> bytes:
         """The whole HTTP response for a request target."""
@@ -80,10 +92,10 @@ class Prepared:
             return self._registry
         if parts.path == "/oauth/token":
             return self._token
-        if parts.path != "/data/contents":
-            return self._one
         query = parse_qs(parts.query)
-        key = int(query["perPage"][0]), int(query["total"][0])
+        if parts.path != "/data/contents":
+            return self._one[query["owner"][0]]
+        key = query["owner"][0], int(query["perPage"][0]), int(query["total"][0])
         return self._pages[key][query["continue"][0]]
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from sequoia.calls import Answer, Call, Expects
 from sequoia.error import AuthorisationError, HttpError
-from sequoia.urls import is_loopback
+from sequoia.urls import is_loopback, origin
 
 __all__ = [
     "PROCESS_TOKENS",
@@ -37,6 +37,8 @@ __all__ = [
 # A token is renewed this many seconds before it expires, or after nine tenths of its life if that is sooner.
 RENEW_AHEAD = 30.0
 MAX_RENEWALS = 3
+# RFC 6749, 5.2, and what gateways make of it; any other status says nothing about the credentials.
+_REFUSALS = frozenset({400, 401, 403})
 
 
 class AuthType(enum.Enum):
@@ -243,7 +245,7 @@ def _granted(answer: Answer, now: float) -> Token:
 
 def refusal(error: HttpError) -> AuthorisationError | None:
     """The `AuthorisationError` for a failed token request, its `cause` the OAuth error; None if it was no refusal."""
-    if error.status_code >= 500 or error.status_code in {408, 425, 429}:
+    if error.status_code not in _REFUSALS:
         return None
     cause: BaseException = error
     if isinstance(error.message, dict) and "error" in error.message:
@@ -279,7 +281,7 @@ def check_secure(url: str, what: str) -> None:
     Raises:
         AuthorisationError: `url`, called `what` in the message, is one of plain http.
     """
-    if url.startswith("http://") and not is_loopback(url) and not os.environ.get("OAUTHLIB_INSECURE_TRANSPORT"):
+    if origin(url)[0] == "http" and not is_loopback(url) and not os.environ.get("OAUTHLIB_INSECURE_TRANSPORT"):
         raise AuthorisationError(
             f"{what} is over plain http ({url}): a secret sent there can be read on its way. "
             "Register it with https, or set OAUTHLIB_INSECURE_TRANSPORT=1 if the network is yours"
@@ -287,6 +289,7 @@ def check_secure(url: str, what: str) -> None:
 
 
 def _token_text(token: object) -> str:
-    if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
+    text = token.strip() if isinstance(token, str) else ""  # a token out of a file ends with the file's last line
+    if not text or not text.isascii() or not text.isprintable():
         raise ValueError("a bearer token is a non-empty string of printable ASCII characters")
-    return token.strip()
+    return text

@@ -10,20 +10,18 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self, Unpack
 
-import msgspec
-
 from sequoia.auth import AuthType, Credential, check_secure
-from sequoia.calls import Call, Expects
+from sequoia.calls import Call
 from sequoia.describing import Described
 from sequoia.endpoint import BusinessEndpoint, Endpoint, Strategy
-from sequoia.error import AuthorisationError, ResourceNotFound
-from sequoia.operations import BusinessPath, ResourcePath
-from sequoia.registry import RegisteredService, Registry
+from sequoia.error import AuthorisationError, NotFound, ResourceNotFound
+from sequoia.operations import BusinessPath, ResourcePath, any_call
+from sequoia.registry import RegisteredService, Registry, no_registry
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
 from sequoia.sending import Sender
 from sequoia.settings import ClientOptions, Settings
-from sequoia.urls import Params, check_http_url, with_query
+from sequoia.urls import Params
 
 __all__ = ["Client", "Service"]
 
@@ -63,7 +61,10 @@ class Client:
 
     def refresh(self) -> None:
         """Read the registry again, and forget what the services said about themselves."""
-        answer = self._sender.send(Call("GET", self._settings.registry_url), self._sender.operation())
+        try:
+            answer = self._sender.send(Call("GET", self._settings.registry_url), self._sender.operation())
+        except NotFound as error:
+            raise no_registry(error) from error
         self._registry = Registry(answer.data)
         self._described.clear()
         token_url = self._token_url()
@@ -101,18 +102,7 @@ class Client:
             ValueError: The URL is not absolute, or there are both `json` and `content`.
             ClientError: As for every operation.
         """
-        check_http_url(url, "url")
-        if json is not None and content is not None:
-            raise ValueError("a request has one body: give either json or content")
-        body = content.encode() if isinstance(content, str) else content
-        call = Call(
-            method.upper(),
-            with_query(url, params or {}),
-            headers=headers or {},
-            body=msgspec.json.encode(json) if json is not None else body,
-            repeatable=method.upper() not in {"POST", "PATCH"},
-            expects=Expects.ANYTHING,
-        )
+        call = any_call(method, url, params=params, json=json, content=content, headers=headers)
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
         return Response(self._sender.send(call, operation))
 
@@ -219,7 +209,7 @@ class Service:
         return BusinessEndpoint(self._sender, BusinessPath(self.location, path_template))
 
     def __getitem__(self, name: str) -> Endpoint:
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or name in {"", ".", ".."}:
             raise ResourceNotFound(f"a resource has a name, not {name!r}", 404)
         if self._described.known is not None:
             self._described.known.resource(name)

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from sequoia.error import CriteriaError
@@ -140,7 +140,7 @@ class Criteria:
     def __repr__(self) -> str:
         parts = [f"where({', '.join(map(repr, self.criterion_entries))})"]
         parts += [f".add_inclusion({entry!r})" for entry in self.inclusion_entries]
-        parts += [f".{name}={value!r}" for name, value in sorted(self._parameters.items())]
+        parts += [_CALLS[name](value) for name, value in sorted(self._parameters.items())]
         return "".join(parts)
 
     def __eq__(self, other: object) -> bool:
@@ -151,6 +151,15 @@ class Criteria:
     def _set(self, parameter: str, value: str) -> Self:
         self._parameters[parameter] = value
         return self
+
+
+# How each parameter was asked for, for the repr of a criteria.
+_CALLS: Mapping[str, Callable[[str], str]] = {
+    "count": lambda _: ".count()",
+    "fields": lambda value: f".fields({', '.join(map(repr, value.split(',')))})",
+    "perPage": lambda value: f".per_page({value})",
+    "sort": lambda value: f".order_by({', '.join(map(repr, value.split(',')))})",
+}
 
 
 def where(*filters: Filter) -> Criteria:

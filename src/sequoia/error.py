@@ -212,7 +212,8 @@ class HttpError(RequestError):
             return f"{self.status_code} {type(self).__name__}: {self.message!r}"
         reason = self.message.get("error") or type(self).__name__
         detail = self.message.get("message") or self.message.get("error_description")
-        return f"{self.status_code} {reason}: {detail}" if detail else f"{self.status_code} {reason}"
+        told = f"{self.status_code} {reason}"
+        return f"{told}: {detail}" if detail and detail != reason else told
 
 
 class BadRequest(HttpError):

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from sequoia.error import CriteriaError
 
@@ -69,6 +69,10 @@ class Filter:
         """Value of the query parameter, not yet percent-encoded."""
         return self.operator.write(self.values)
 
+    def __bool__(self) -> bool:
+        # `a == 1 and b == 2` would be the second filter alone.
+        raise TypeError("filters are not joined by and, or, not: give where() several, all of which must hold")
+
     def __repr__(self) -> str:
         if self.operator is Operator.EQUAL:
             return f"field({self.field!r}) == {self.values[0]!r}"
@@ -100,6 +104,10 @@ class Field:
         return self.equal_to(value)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __ne__(self, value: object) -> NoReturn:
+        # Without this, Python would quietly make False of the question.
+        raise CriteriaError(f"{self!r} can be asked for equality and any_of only, as yet; not for != {value!r}")
 
     def any_of(self, *values: Any) -> Filter:
         """The field is one of `values` (wire form `a||b`)."""

@@ -14,19 +14,20 @@ from urllib.parse import quote
 
 import msgspec
 
-from sequoia.calls import Answer, Call
+from sequoia.calls import Answer, Call, Expects
 from sequoia.criteria import Criteria, Params
 from sequoia.error import HttpError, NotMatchingVersion
 from sequoia.names import encode_ref, json_key, url_segment
 from sequoia.payload import check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
-from sequoia.urls import query_value, with_query
+from sequoia.urls import check_http_url, query_value, with_query
 
-__all__ = ["BusinessPath", "ResourcePath", "combined", "version_conflict"]
+__all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "version_conflict"]
 
 # Bounds of one URL: the platform's clients have been seen to send 119 refs and 6 KB.
 REFS_A_CALL = 50
 PATH_BYTES = 6000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTES = re.compile(r'["\x00-\x1f\x7f]')
 
 Refs = str | Iterable[str]
@@ -69,10 +70,10 @@ class ResourcePath:
     ) -> Call:
         """`GET <collection>?...`; an owner in `query_string` wins over the argument."""
         params = _params(criteria)
-        if query_value(f"?{query_string or ''}", "owner") is None:
+        if query_value(f"?{(query_string or '').lstrip('?&')}", "owner") is None:
             params |= _owner(owner)
-        if fields is not None:
-            params["fields"] = _field_names(fields)
+        if fields and (names := _field_names(fields)):
+            params["fields"] = names
         return self._call("GET", with_query(self.url, params, query_string), includes=_included(criteria))
 
     def store(self, owner: str | None, value: Any) -> Call:
@@ -149,6 +150,37 @@ class BusinessPath:
         return Call(method, with_query(url, params or {}), body=_json(body), repeatable=method == "GET")
 
 
+def any_call(  # noqa: PLR0913 - what a request consists of
+    method: str,
+    url: str,
+    *,
+    params: QueryParams | None,
+    json: Any,
+    content: bytes | str | None,
+    headers: Mapping[str, str] | None,
+) -> Call:
+    """The call of `Client.request`, whose arguments these are; a POST or a PATCH is not repeatable.
+
+    Raises:
+        ValueError: The URL is not absolute, a header is none, or there are both `json` and `content`.
+    """
+    check_http_url(url, "url")
+    if json is not None and content is not None:
+        raise ValueError("a request has one body: give either json or content")
+    for name, value in (headers or {}).items():
+        if not isinstance(value, str) or _CONTROL.search(f"{name}{value}"):
+            raise ValueError(f"the header {name!r} must be text without control characters")
+    body = content.encode() if isinstance(content, str) else content
+    return Call(
+        method.upper(),
+        with_query(url, params or {}),
+        headers=headers or {},
+        body=_encoded(json) if json is not None else body,
+        repeatable=method.upper() not in {"POST", "PATCH"},
+        expects=Expects.ANYTHING,
+    )
+
+
 def combined(answers: Sequence[Answer]) -> Answer:
     """One answer of several to the same question: their resources, and what is linked, one behind the other."""
     last = answers[-1]
@@ -185,6 +217,8 @@ def _distinct(items: Iterable[Any]) -> list[Any]:
 
 def _paths(refs: Refs, what: str) -> list[str]:
     """Encoded refs, comma-separated, in as many paths as the bounds of a URL ask for."""
+    if not isinstance(refs, Iterable):
+        raise TypeError(f"{what} needs a ref, such as 'owner:name', or a list of refs, not {refs!r}")
     given = [refs] if isinstance(refs, str) else list(refs)
     if not given:
         raise ValueError(f"{what} needs at least one ref; nothing was sent")
@@ -219,9 +253,10 @@ def _included(criteria: Criteria | None) -> tuple[str, ...]:
 
 
 def _field_names(fields: Iterable[str]) -> str:
+    """The fields as one value; none at all, as with 4.4.0, asks for every field."""
     names = [fields] if isinstance(fields, str) else [str(name) for name in fields]
-    if not names or not all(names):
-        raise ValueError("fields must name at least one field; leave it out to get them all")
+    if not all(names):
+        raise ValueError("fields has an empty name")
     return ",".join(sorted(names))
 
 
@@ -235,7 +270,11 @@ def _json(body: Any) -> bytes | None:
         except (msgspec.DecodeError, RecursionError) as error:
             raise ValueError(f"the content is not JSON: {error}") from error
         return raw
+    return _encoded(body)
+
+
+def _encoded(value: Any) -> bytes:
     try:
-        return msgspec.json.encode(body)
+        return msgspec.json.encode(value)
     except (TypeError, RecursionError) as error:
-        raise ValueError(f"cannot make JSON of {type(body).__name__}: {error}") from error
+        raise ValueError(f"cannot make JSON of {type(value).__name__}: {error}") from error

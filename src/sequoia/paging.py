@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sequoia.calls import Answer, Call
-from sequoia.error import CriteriaError, DecodeError, PaginationLoopError
+from sequoia.calls import Answer, Call, describe
+from sequoia.error import CriteriaError, DecodeError, HttpError, PaginationLoopError, http_error
 from sequoia.names import json_key
 from sequoia.urls import query_value, resolve_link
 
-__all__ = ["Chain", "linked_call", "linked_resources", "linked_starts"]
+__all__ = ["Chain", "linked_call", "linked_error", "linked_resources", "linked_starts"]
 
 
 class Chain:
@@ -55,8 +55,13 @@ def linked_resources(answer: Answer, name: str) -> list[dict[str, Any]]:
 
     Raises:
         CriteriaError: The page has resources, but the relationship was not included.
+        HttpError: The service could not get them: the status stands in `meta.linked`, the page itself is a success.
+            A 404 there means that a resource has gone, and is no error.
         DecodeError: What is under its name is no list.
     """
+    error = linked_error(answer, name)
+    if error is not None:
+        raise error
     linked = _object(_object(answer.data).get("linked"))
     if name not in linked:
         if not _object(answer.data).get(answer.call.key or ""):
@@ -68,17 +73,34 @@ def linked_resources(answer: Answer, name: str) -> list[dict[str, Any]]:
     return linked[name]  # type: ignore[no-any-return]
 
 
+def linked_error(answer: Answer, name: str) -> HttpError | None:
+    """What kept the service from getting the resources of a relationship; a resource that has gone (404) does not."""
+    for entry in _entries(answer, name):
+        status = entry.get("statusCode")
+        if isinstance(status, int) and status >= 400 and status != 404:
+            error = http_error(status, entry)
+            error.headers = dict(answer.raw.headers)
+            describe(error, answer.call, "")
+            return error
+    return None
+
+
 def linked_starts(answer: Answer, name: str) -> Iterator[str]:
     """The links with which the rest of a relationship's resources begins, one for each unfinished batch of parents.
 
     Every sub-request that the server made is an entry in `meta.linked`; a batch goes on where an entry's `continue`
     is not the `request` of another one.
     """
-    entries = _object(_object(_object(answer.data).get("meta")).get("linked")).get(name)
-    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    entries = _entries(answer, name)
     made = {_question(entry.get("request")) for entry in entries}
     links = dict.fromkeys(str(entry["continue"]) for entry in entries if entry.get("continue"))
     return (link for link in links if _question(link) not in made)
+
+
+def _entries(answer: Answer, name: str) -> list[dict[str, Any]]:
+    """What `meta.linked` says of the sub-requests for a relationship."""
+    entries = _object(_object(_object(answer.data).get("meta")).get("linked")).get(name)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def linked_call(call: Call) -> Call:

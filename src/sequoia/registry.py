@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sequoia.error import DecodeError, ServiceNotFound
+from sequoia.error import DecodeError, NotFound, ServiceNotFound
 from sequoia.names import suggestion
 from sequoia.urls import check_http_url
 
-__all__ = ["RegisteredService", "Registry"]
+__all__ = ["RegisteredService", "Registry", "no_registry"]
+
+_LOOKS_LIKE = "the URL of a registry looks like https://registry.example.com/services/acme"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,7 @@ class Registry(Mapping[str, RegisteredService]):
     def __init__(self, data: Any) -> None:
         entries = data.get("services") if isinstance(data, dict) else None
         if not isinstance(entries, list):
-            raise DecodeError(
-                "this is not a registry: its answer has no list of services. "
-                "The URL of a registry looks like https://registry.example.com/services/acme"
-            )
+            raise DecodeError(f"this is not a registry, its answer has no list of services: {_LOOKS_LIKE}")
         services = [_entry(entry) for entry in entries]
         self._services = {service.name: service for service in services}
 
@@ -93,6 +92,13 @@ class Registry(Mapping[str, RegisteredService]):
 
     def __repr__(self) -> str:
         return f"Registry({', '.join(self._services)})"
+
+
+def no_registry(error: NotFound) -> NotFound:
+    """The error for a registry URL where nothing is, with what such a URL looks like."""
+    explained = NotFound(f"404 Not Found, there is no registry here: {_LOOKS_LIKE}", error.status_code)
+    explained.of_request(error)
+    return explained
 
 
 def _entry(entry: Any) -> RegisteredService:

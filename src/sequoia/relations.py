@@ -10,6 +10,7 @@ from typing import Any
 from sequoia.calls import Answer
 from sequoia.descriptor import Descriptor, Relationship
 from sequoia.error import ResourceNotFound
+from sequoia.paging import linked_error
 
 __all__ = ["Resolution"]
 
@@ -49,6 +50,9 @@ class Resolution:
         join = _Join(self._descriptor, self._relationships(), linked if isinstance(linked, dict) else {}, parents)
         for name in dict.fromkeys([*answer.call.includes, *join.linked]):
             try:
+                failure = linked_error(answer, name)
+                if failure is not None:
+                    raise _UnresolvableError(str(failure))
                 children: Iterable[list[Resource] | None] = join.children(name)
             except _UnresolvableError as reason:
                 self._warn(name, reason)

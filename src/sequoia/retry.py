@@ -51,15 +51,17 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, strategy: Mapping[str, Any] | None) -> RetryPolicy:
-        """Read a `backoff_strategy` without changing it; None is the default policy.
+        """Read a `backoff_strategy` without changing it; None, or an empty dict, is the default policy.
 
         Raises:
             ValueError: A value makes no sense, or the wait generator does not know an argument.
         """
         if strategy is None:
             return cls()
-        if not isinstance(strategy, Mapping):
+        if not isinstance(strategy, Mapping):  # before its truth: an empty list is a mistake
             raise ValueError(f"backoff_strategy must be a dict, not {strategy!r}")
+        if not strategy:
+            return cls()
         rest = dict(strategy)
         policy = cls(
             max_tries=_positive_int(rest.pop("max_tries", None)),
@@ -79,8 +81,8 @@ class RetryPolicy:
 
         A `retry_when_empty_result` inside `strategy` wins over the argument of that name, as in 4.4.0.
         """
-        policy = self if strategy is None else RetryPolicy.of(strategy)
-        if empty_rule is None or (strategy is not None and "retry_when_empty_result" in strategy):
+        policy = self if strategy is None or strategy == {} else RetryPolicy.of(strategy)
+        if empty_rule is None or (strategy and "retry_when_empty_result" in strategy):
             return policy
         return replace(policy, empty_rule=_empty_rule(empty_rule))
 
@@ -204,6 +206,8 @@ def _positive_seconds(value: Any) -> float:
 
 
 def _statuses(value: Any) -> frozenset[int]:
+    if value is None:
+        return frozenset()
     given = value if isinstance(value, list | tuple | set | frozenset) else [value]
     try:
         statuses = frozenset(int(one) for one in given)

@@ -5,6 +5,7 @@ The loops are here; what they decide by is in `calls`, `auth` and `retry`.
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections.abc import Collection, Iterable, Mapping
@@ -20,9 +21,11 @@ from sequoia.operations import combined
 from sequoia.retry import EmptyRule, RetryPolicy, Tries
 from sequoia.settings import Settings
 from sequoia.transport import Channels, transport_error
-from sequoia.urls import Origin, origin
+from sequoia.urls import Origin, origin, without_user_info
 
 __all__ = ["Operation", "Sender"]
+
+_log = logging.getLogger(__name__)
 
 # One renewal at a time for each set of credentials, whichever client of the process asks for it.
 _RENEWALS: dict[TokenKey, threading.Lock] = {}
@@ -101,12 +104,14 @@ class Sender:
                 wait = tries.after_error(error)
                 if wait is None:
                     raise
+                _log.info("try %d failed, the next one follows in %.1f s: %s", error.tries, wait, error)
             else:
                 if not is_empty(answer, operation.policy.empty_rule):
                     return answer
                 wait = tries.after_empty(answer)
                 if wait is None:
                     return answer
+                _log.info("%s %s found nothing, asked again in %.1f s", call.method, without_user_info(call.url), wait)
             self._clock.sleep(wait)
 
     def send_all(self, calls: Iterable[Call], operation: Operation) -> Answer:
@@ -151,13 +156,11 @@ class Sender:
     def _exchange(self, call: Call, token: Token | None, operation: Operation) -> httpx2.Response:
         if self._closed:
             raise ClientError("the client is closed")
-        headers = httpx2.Headers(call.headers)  # a name in another case is the same header
-        headers["X-Correlation-ID"] = operation.correlation_id
+        own = {"x-correlation-id": operation.correlation_id}
         if token is not None and call.authenticated:
-            headers["Authorization"] = f"Bearer {token.access_token}"
-        http = self.channels.for_url(call.url)
+            own["authorization"] = f"Bearer {token.access_token}"
         try:
-            return http.send(http.build_request(call.method, call.url, headers=headers, content=call.body))
+            return self.channels.for_url(call.url).send(self.channels.request(call, own))
         except httpx2.HTTPError as error:
             raise transport_error(error) from error
         except httpx2.InvalidURL as error:

@@ -134,9 +134,11 @@ class Settings:
             raise ValueError(f"verify must be True, the path of a CA bundle or an ssl.SSLContext, not {self.verify!r}")
         if self.proxies is not None and not isinstance(self.proxies, Mapping):
             raise ValueError('proxies must be a dict such as {"https": "http://proxy.example.com:3128"}')
-        if isinstance(self.max_connections, bool) or not isinstance(self.max_connections, int):
-            raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
-        if self.max_connections < 1:
+        for entry in self.adapters or ():
+            if not (isinstance(entry, tuple | list) and len(entry) == 2 and isinstance(entry[0], str)):
+                raise ValueError('adapters must be a list of pairs such as [("https://", transport)]')
+        number = self.max_connections
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
         _ = self.timeout, self.retry_policy
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from sequoia.auth import AuthType
+from sequoia.calls import Call
 from sequoia.error import ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
 from sequoia.settings import Settings
 
@@ -48,6 +49,23 @@ class Channels:
             )
         except ImportError as error:
             raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'") from error
+
+        self._headers = dict(self._default.headers)
+        self._extensions = {"timeout": settings.timeout.as_dict()}
+
+    def request(self, call: Call, headers: Mapping[str, str]) -> httpx2.Request:
+        """The HTTP request for a call: the client's headers, the call's own over them, and `headers` over both.
+
+        Made without `httpx2.Client.build_request`, which takes a tenth of the time of a read to merge what is merged
+        here already; and without cookies, which no service of the platform asks for.
+
+        Args:
+            call: The call.
+            headers: By names in lower case.
+        """
+        given = {name.lower(): value for name, value in call.headers.items()}
+        merged = httpx2.Headers({**self._headers, **given, **headers}, encoding="utf-8")
+        return httpx2.Request(call.method, call.url, headers=merged, content=call.body, extensions=self._extensions)
 
     def for_url(self, url: str) -> httpx2.Client:
         """The HTTP client that requests to `url` go through."""

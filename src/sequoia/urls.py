@@ -22,11 +22,13 @@ __all__ = [
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
 _USER_INFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")
 # What a caller's own query string may keep raw: it goes out as it is, but for what no URL can hold.
 _VERBATIM = "!$&'()*+,-./:;=?@_~%[]"
 
-Params = Mapping[str, "str | Iterable[str]"]
+Value = str | int | float
+Params = Mapping[str, Value | Iterable[Value]]
 Origin = tuple[str, str, int | None]
 
 
@@ -35,9 +37,13 @@ def encode_query(params: Params) -> str:
     pairs: list[str] = []
     for name in sorted(params):
         value = params[name]
-        values = (value,) if isinstance(value, str) else value
-        pairs.extend(f"{quote(name, safe='')}={quote(one, safe='')}" for one in values)
+        values = (value,) if isinstance(value, str | int | float) else value
+        pairs.extend(f"{quote(name, safe='')}={quote(_text(one), safe='')}" for one in values)
     return "&".join(pairs)
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def with_query(url: str, params: Params, verbatim: str | None = None) -> str:
@@ -93,8 +99,8 @@ def check_http_url(url: object, what: str) -> str:
     if not isinstance(url, str):
         raise ValueError(f"{what} must be an http or https URL, not {url!r:.200}")
     shown = without_user_info(url)
-    if _CONTROL.search(url):
-        raise ValueError(f"{what} must be an http or https URL, not {shown!r:.200}")
+    if _BLANK_OR_CONTROL.search(url):
+        raise ValueError(f"{what} must not hold blanks or control characters: {shown!r:.200}")
     try:
         parts = urlsplit(url)
         port_is_valid = parts.port is None or parts.port > 0

@@ -64,15 +64,17 @@ def sandbox(descriptors: tuple[str, ...], demo: bool | int | None, **options: An
         raise _Refusal(str(error)) from error
     _raise_on_signals()
     try:
-        _serve(served)
+        _serve(served, demo=bool(demo))
     except SandboxError as error:
         raise _Refusal(str(error)) from error
     except KeyboardInterrupt:
         click.echo("The sandbox has stopped.", err=True)
 
 
-def _serve(served: Sandbox) -> None:
+def _serve(served: Sandbox, *, demo: bool) -> None:
     """Serve until a signal raises `KeyboardInterrupt`; it may come at any moment, also while the demo is loaded."""
+    if demo:
+        click.echo("Loading the demo catalogue ...", err=True)
     try:
         served.start(announce=lambda: _announce(served))
         threading.Event().wait()

@@ -85,13 +85,15 @@ def parse_query(resource: Resource, pairs: Pairs) -> Query:
     sort = single.get("sort", "")
     order = tuple(_order(resource, sort)) if "sort" in single else ()
     after = _after(resource, token, sort, order) if token else None
+    # Before the other parameters: of a misspelt relationship the inclusion is what to complain about.
+    linked = _linked(resource, single, prefixed)
     count, facets = _count(resource, single.get("count"))
     return Query(
         pairs=pairs,
         selection=Selection(single.get("owner"), parse_filters(resource, narrowing), order, after),
         sort=sort,
         fields=_fields(resource, single["fields"]) if "fields" in single else None,
-        linked=_linked(resource, single, prefixed),
+        linked=linked,
         per_page=_per_page(resource, single.get("perPage")),
         page=_page(resource, single),
         count=count,

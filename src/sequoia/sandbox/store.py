@@ -7,12 +7,14 @@ cover all columns, so a page costs what its rows cost, wherever it lies. Deleted
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from sequoia.sandbox.selection import (
     NARROW,
@@ -91,13 +93,13 @@ class Store:
         try:
             self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
-            raise StoreError(f"the data file {path} cannot be opened: {error}") from error
+            raise StoreError(f"the data file {path} cannot be opened: {_reason(path, error)}") from error
         try:
             self._prepare(path)
         except BaseException as error:
             self._db.close()
             if isinstance(error, sqlite3.Error):
-                raise StoreError(f"the data file {path} cannot be used: {error}") from error
+                raise StoreError(f"the data file {path} cannot be used: {_reason(path, error)}") from error
             raise
 
     def _prepare(self, path: str | None) -> None:
@@ -292,6 +294,20 @@ class Collection:
         bare = Selection(selection.owner, selection.conditions)
         query = facet_query(self._resource, self._axes, bare, self._driver(bare), axis)
         return {str(value): int(count) for value, count in self._all(*query) if value not in {LOW, HIGH}}
+
+
+def _reason(path: str | None, error: sqlite3.Error) -> str:
+    """Why a data file cannot be had, in words that say what to do where SQLite's do not."""
+    file = Path(path or "")
+    if "locked" in str(error):
+        return "another sandbox is using it; stop that one, or name another file"
+    if file.is_dir():
+        return "it is a folder; name a file"
+    if not file.parent.is_dir():
+        return f"the folder {file.parent} does not exist; make it first"
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        return "it cannot be written; name a file that can be"
+    return str(error)
 
 
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
