@@ -216,7 +216,7 @@ def test_a_file_keeps_documents_and_belongs_to_one_process(tmp_path: Path) -> No
     store = made_store(path)
     found, _ = store.collection("catalogue", "films", AXES)
     fill(found, [("a:1", {"colour": ["red"]})])
-    with pytest.raises(StoreError, match=r"data\.db cannot be used: database is locked"):
+    with pytest.raises(StoreError, match=r"data\.db cannot be used: another sandbox is using it"):
         made_store(path)
     store.close()
     store.close()

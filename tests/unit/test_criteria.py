@@ -1,0 +1,173 @@
+"""The question that a browse asks: the forms of 4.4.0 with their documented results, and the new ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sequoia.criteria import Criteria, Inclusion, StringExpressionFactory, field, where
+from sequoia.error import CriteriaError
+
+DIESEL = StringExpressionFactory.field("engine").equal_to("diesel")
+
+
+@pytest.mark.parametrize(
+    ("criteria", "params", "query"),
+    [
+        (Criteria(), {}, ""),
+        (Criteria().add_criterion(DIESEL), {"withEngine": "diesel"}, "withEngine=diesel"),
+        (Criteria().add(criterion=DIESEL), {"withEngine": "diesel"}, "withEngine=diesel"),
+        (Criteria().add(inclusion=Inclusion.resource("assets")), {"include": "assets"}, "include=assets"),
+        (
+            Criteria().add_inclusion(Inclusion.resource("assets").fields("name", "ref")),
+            {"include": "assets", "assets.fields": "name,ref"},
+            "assets.fields=name%2Cref&include=assets",
+        ),
+        (
+            Criteria().add(criterion=DIESEL, inclusion=Inclusion.resource("assets")),
+            {"withEngine": "diesel", "include": "assets"},
+            "include=assets&withEngine=diesel",
+        ),
+        (
+            Criteria().add_criterion(StringExpressionFactory.field("engine").one_or_more_of("diesel", "petrol")),
+            {"withEngine": "diesel||petrol"},
+            "withEngine=diesel%7C%7Cpetrol",
+        ),
+        (
+            Criteria().add_inclusion(Inclusion.resource("b")).add_inclusion(Inclusion.resource("a")),
+            {"include": "a,b"},
+            "include=a%2Cb",
+        ),
+    ],
+)
+def test_the_forms_of_4_4_0_ask_what_they_asked(criteria: Criteria, params: dict[str, str], query: str) -> None:
+    assert criteria.get_criteria_params() == params
+    assert str(criteria) == query
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        (where(field("engine") == "diesel"), Criteria().add_criterion(DIESEL)),
+        (where(), Criteria()),
+        (
+            where(DIESEL).include("assets", fields=["name", "ref"]),
+            Criteria().add(criterion=DIESEL, inclusion=Inclusion.resource("assets").fields("ref", "name")),
+        ),
+    ],
+)
+def test_the_new_form_asks_the_same(new: Criteria, old: Criteria) -> None:
+    assert new == old
+    assert str(new) == str(old)
+
+
+def test_two_filters_on_one_field_are_both_sent_in_order() -> None:
+    criteria = where(field("tag") == "b", field("tag") == "a", field("tag") == "c", field("type") == "x")
+    assert criteria.get_criteria_params() == {"withTag": ["b", "a", "c"], "withType": "x"}
+    assert str(criteria) == "withTag=b&withTag=a&withTag=c&withType=x"
+
+
+@pytest.mark.parametrize(
+    ("criteria", "query"),
+    [
+        (where().fields("ref", "title"), "fields=ref%2Ctitle"),
+        (where().order_by("-updatedAt", "ref"), "sort=-updatedAt%2Cref"),
+        (where().per_page(50), "perPage=50"),
+        (where().count(), "count=true"),
+        (where(field("offers.type") == "linear").include("offers"), "include=offers&offers.withType=linear"),
+        (where(field("name") == "a&b=c+d%e#f"), "withName=a%26b%3Dc%2Bd%25e%23f"),
+        (where(field("title") == "Amélie 電"), "withTitle=Am%C3%A9lie%20%E9%9B%BB"),
+        (where().per_page(5).per_page(7), "perPage=7"),
+    ],
+)
+def test_a_criteria_is_its_query_string(criteria: Criteria, query: str) -> None:
+    assert str(criteria) == query
+
+
+def test_a_relationship_is_included_once_with_the_fields_of_every_mention() -> None:
+    criteria = where().include("assets", fields=["ref"]).include("assets", fields=["url"]).include("offers")
+    assert criteria.included == ("assets", "offers")
+    assert criteria.get_criteria_params() == {"include": "assets,offers", "assets.fields": "ref,url"}
+
+
+def test_a_criteria_is_changed_in_place_and_returned() -> None:
+    criteria = Criteria()
+    assert criteria.add_criterion(DIESEL) is criteria
+    assert criteria.add(inclusion=Inclusion.resource("assets")) is criteria
+    assert criteria.include("offers").fields("ref").order_by("ref").per_page(1).count() is criteria
+    assert criteria.criterion_entries == [DIESEL]
+    assert [str(entry) for entry in criteria.inclusion_entries] == ["assets", "offers"]
+
+
+def test_asking_twice_gives_the_same_answer_and_the_answer_is_the_callers_own() -> None:
+    criteria = where(field("a") == "1", field("a") == "2").per_page(3)
+    params = criteria.get_criteria_params()
+    params.clear()
+    assert str(criteria) == "perPage=3&withA=1&withA=2"
+
+
+def test_the_repr_shows_the_question() -> None:
+    criteria = where(field("type") == "movie").include("assets", fields=["url", "ref"])
+    assert repr(criteria) == (
+        "where(field('type') == 'movie').add_inclusion(Inclusion.resource('assets').fields('ref', 'url'))"
+    )
+    more = where().fields("ref", "title").order_by("-updatedAt").per_page(5).count()
+    assert repr(more) == "where().count().fields('ref', 'title').per_page(5).order_by('-updatedAt')"
+    assert repr(Inclusion.resource("assets")) == "Inclusion.resource('assets')"
+
+
+def test_criteria_are_equal_if_they_ask_the_same() -> None:
+    assert where(field("a") == "1", field("b") == "2") == where(field("b") == "2", field("a") == "1")
+    assert where(field("a") == "1") != where(field("a") == "2")
+    assert where() != {}
+
+
+@pytest.mark.parametrize("wrong", ["withEngine=diesel", None, True, field("engine"), Inclusion.resource("assets")])
+def test_what_is_no_filter_is_refused(wrong: Any) -> None:
+    with pytest.raises(CriteriaError, match="a criterion is made by a field"):
+        where(wrong)
+    with pytest.raises(CriteriaError, match="a criterion is made by a field"):
+        Criteria().add_criterion(wrong)
+
+
+def test_inequality_is_refused_rather_than_taken_for_an_answer_of_python() -> None:
+    with pytest.raises(CriteriaError):
+        where(field("type") != "movie")
+
+
+@pytest.mark.parametrize("wrong", ["assets", None, DIESEL])
+def test_what_is_no_inclusion_is_refused(wrong: Any) -> None:
+    with pytest.raises(CriteriaError, match="an inclusion is made by"):
+        Criteria().add_inclusion(wrong)
+
+
+@pytest.mark.parametrize("name", ["", None, 7])
+def test_an_inclusion_needs_a_name(name: Any) -> None:
+    with pytest.raises(CriteriaError, match="name of a relationship"):
+        Inclusion.resource(name)
+    with pytest.raises(CriteriaError, match="name of a relationship"):
+        where().include(name)
+
+
+@pytest.mark.parametrize("number", [0, -1, True, 2.0, "50", None])
+def test_a_page_holds_a_whole_number_of_resources(number: Any) -> None:
+    with pytest.raises(CriteriaError, match="per_page"):
+        where().per_page(number)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: where().fields(),
+        lambda: where().fields(""),
+        lambda: where().fields(7),  # type: ignore[arg-type]
+        lambda: where().order_by(),
+        lambda: where().include("assets", fields="ref"),
+        lambda: where().include("assets", fields=[""]),
+        lambda: Inclusion.resource("assets").fields(None),  # type: ignore[arg-type]
+    ],
+)
+def test_fields_are_names(ask: Any) -> None:
+    with pytest.raises(CriteriaError, match="takes names of fields"):
+        ask()

@@ -1,0 +1,185 @@
+"""What the documentation says is true: its Python runs, its commands exist, its links lead somewhere.
+
+A fenced block of the language `python` is run on its own, with `sandbox`, `client` and `owner` at hand and the
+`SEQUOIA_*` variables set. One that cannot run says so behind that word, with the reason, as in `python no-run: needs
+certificates`; it is compiled all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from sequoia.cli.commands import sequoia as command_line
+from sequoia.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+_BLOCK = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?://)([^)#\s]+)")
+_VARIABLES = ("SEQUOIA_REGISTRY_URL", "SEQUOIA_OWNER", "SEQUOIA_CLIENT_ID", "SEQUOIA_CLIENT_SECRET")
+_NOT_RUN_AT_MOST = 0
+
+Stored = Callable[[], dict[str, int | None]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its language, what stands behind it, where it begins, and its text."""
+
+    page: Path
+    line: int
+    language: str
+    remark: str
+    text: str
+
+    @property
+    def runs(self) -> bool:
+        return not self.remark.startswith("no-run")
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def _blocks(language: str) -> list[Block]:
+    return [
+        Block(page, text.count("\n", 0, found.start(3)) + 1, found[1], found[2].strip(), found[3])
+        for page in PAGES
+        for text in [page.read_text(encoding="utf-8")]
+        for found in _BLOCK.finditer(text)
+        if found[1] == language
+    ]
+
+
+def _commands() -> list[str]:
+    """The lines of the pages' shell blocks that call the command line of this package, without prompt and comment."""
+    lines = [line for language in ("sh", "console") for block in _blocks(language) for line in block.text.splitlines()]
+    return [line for line in lines if line.removeprefix("$ ").startswith("sequoia ")]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with Sandbox(demo=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """The sandbox without faults, with the variables that point at it."""
+    for name, value in running.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # scripts follow the environment, and the sandbox is on this machine
+    yield running
+    running.faults.clear()
+
+
+@pytest.fixture
+def prepared(sandbox: Sandbox) -> Iterator[dict[str, Any]]:
+    """What a block finds when it begins."""
+    with sandbox.client() as client:
+        yield {"__name__": "__main__", "sandbox": sandbox, "client": client, "owner": sandbox.owner}
+
+
+@pytest.fixture
+def stored(sandbox: Sandbox) -> Iterator[Stored]:
+    """Tells how many resources of each kind there are, by a client of its own."""
+    resources = ("contents", "assets", "categories", "people", "credits", "roles", "offers", "offer-templates")
+    with sandbox.client() as client:
+
+        def count() -> dict[str, int | None]:
+            every = "count=true&resources=false"
+            return {name: client.metadata[name].browse(None, query_string=every).total_count for name in resources}
+
+        assert all(number is not None for number in count().values())
+        yield count
+
+
+@pytest.mark.parametrize("block", _blocks("python"), ids=str)
+def test_a_python_block_runs_and_leaves_nothing_behind(block: Block, prepared: dict[str, Any], stored: Stored) -> None:
+    # The blank lines in front make the line numbers of a traceback those of the page.
+    code = compile("\n" * (block.line - 1) + block.text, str(block.page), "exec")
+    before = stored()
+    if block.runs:
+        exec(code, prepared)  # noqa: S102 - it is our own documentation
+    assert stored() == before
+
+
+def test_a_block_that_does_not_run_is_an_exception_and_says_why() -> None:
+    idle = [block for block in _blocks("python") if not block.runs]
+    assert len(idle) <= _NOT_RUN_AT_MOST
+    assert all(re.fullmatch(r"no-run: \S.*", block.remark) for block in idle)
+
+
+def test_the_pages_have_python_to_run() -> None:
+    assert {block.page.name for block in _blocks("python")} >= {"README.md", "errors.md", "migration.md", "sandbox.md"}
+
+
+def test_the_readme_s_first_script_needs_the_variables_and_nothing_else(sandbox: Sandbox, tmp_path: Path) -> None:
+    script = tmp_path / "first.py"
+    script.write_text(next(block.text for block in _blocks("python") if block.page.name == "README.md"))
+    result = _run(script, dict(sandbox.environ))
+    assert result.returncode == 0, result.stderr
+    assert f"{sandbox.owner}:the-long-archive The Long Archive" in result.stdout.splitlines()
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_alone_and_leaves_nothing_behind(example: Path, sandbox: Sandbox, stored: Stored) -> None:
+    before = stored()
+    result = _run(example, dict(sandbox.environ))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+    assert result.stderr == ""
+    assert stored() == before
+
+
+def test_every_example_is_in_the_list_of_examples() -> None:
+    listed = _LINK.findall((ROOT / "examples" / "README.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == [example.name for example in EXAMPLES]
+
+
+@pytest.mark.parametrize("line", _commands())
+def test_a_command_that_a_page_shows_exists(line: str) -> None:
+    name, *arguments = shlex.split(line.removeprefix("$ "), comments=True)[1:]
+    command = command_line.commands[name]
+    given = command.make_context(name, list(arguments)).params  # raises for an option that there is not
+    assert set(given) == {parameter.name for parameter in command.params if parameter.name != "help"}
+
+
+def test_the_check_of_commands_would_notice_one_that_does_not_exist() -> None:
+    with pytest.raises(click.NoSuchOption):
+        command_line.commands["sandbox"].make_context("sandbox", ["--prot", "8700"])
+    assert len(_commands()) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = _LINK.findall(page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def _run(script: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a script as a user would: the four variables, and nothing of this process but what Python needs."""
+    needed = ("PATH", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
+    environment = {name: os.environ[name] for name in needed if name in os.environ} | {"NO_PROXY": "127.0.0.1"}
+    assert set(variables) == set(_VARIABLES)
+    return subprocess.run(  # noqa: S603 - our own scripts
+        [sys.executable, script],
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )

@@ -1,0 +1,175 @@
+"""Filters: the wire form of every operator, and of every value."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sequoia.error import CriteriaError
+from sequoia.expressions import Field, Filter, Operator, field, wire_value
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "wire"),
+    [
+        (Operator.EQUAL, ("v",), "v"),
+        (Operator.NOT_EQUAL, ("v",), "!v"),
+        (Operator.ANY_OF, ("a", "b"), "a||b"),
+        (Operator.ALL_OF, ("a", "b"), "a&&b"),
+        (Operator.STARTS_WITH, ("v",), "v*"),
+        (Operator.ENDS_WITH, ("v",), "*v"),
+        (Operator.EXISTS, (), "*"),
+        (Operator.NOT_EXISTS, (), "!*"),
+        (Operator.AT_LEAST, ("v",), "v/"),
+        (Operator.MORE_THAN, ("v",), "!/v"),
+        (Operator.AT_MOST, ("v",), "/v"),
+        (Operator.LESS_THAN, ("v",), "!v/"),
+        (Operator.BETWEEN, ("a", "b"), "a/b"),
+        (Operator.NOT_BETWEEN, ("a", "b"), "!a/b"),
+    ],
+)
+def test_every_operator_of_the_platform_has_its_wire_form(
+    operator: Operator, values: tuple[str, ...], wire: str
+) -> None:
+    assert operator.write(values) == wire
+
+
+def test_the_table_of_operators_is_complete() -> None:
+    assert len(Operator) == 14
+
+
+def test_a_value_with_braces_is_not_taken_for_a_template() -> None:
+    assert field("name").equal_to("{}{0}").wire == "{}{0}"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        ("engine", "withEngine"),
+        ("contentRef", "withContentRef"),
+        ("offers.type", "offers.withType"),
+        ("sequel.posters.filmRef", "sequel.posters.withFilmRef"),
+        ("é", "withÉ"),
+    ],
+)
+def test_a_field_has_its_query_parameter(name: str, parameter: str) -> None:
+    assert field(name).equal_to("x").parameter == parameter
+
+
+def test_equality_is_written_in_two_ways() -> None:
+    assert (field("type") == "movie") == field("type").equal_to("movie")
+    assert (field("type") == "movie") == Filter("type", Operator.EQUAL, ("movie",))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        field("type").any_of("a", "b"),
+        field("type").any_of(["a", "b"]),
+        field("type").any_of(("a", "b")),
+        field("type").any_of({"b", "a"}),
+        field("type").one_or_more_of("a", "b"),
+        field("type").one_or_more_of(["a", "b"]),
+    ],
+)
+def test_one_of_several_values_is_written_in_many_ways(made: Filter) -> None:
+    assert (made.parameter, made.wire) == ("withType", "a||b")
+
+
+def test_one_of_one_value_is_that_value() -> None:
+    assert field("type").any_of("a").wire == "a"
+
+
+@pytest.mark.parametrize(
+    ("value", "wire"),
+    [
+        ("movie", "movie"),
+        ("a b & c", "a b & c"),
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (2015, "2015"),
+        (-1.5, "-1.5"),
+        (Decimal("9.90"), "9.90"),
+        (datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC), "2027-01-02T03:04:05.000Z"),
+        (datetime(2027, 1, 2, 3, 4, 5, 678999, tzinfo=UTC), "2027-01-02T03:04:05.678Z"),
+        (datetime(2027, 1, 1, 23, 30, tzinfo=timezone(timedelta(hours=-2))), "2027-01-02T01:30:00.000Z"),
+        (date(2027, 1, 2), "2027-01-02"),
+        (timedelta(0), "PT0S"),
+        (timedelta(seconds=90), "PT1M30S"),
+        (timedelta(hours=2), "PT2H"),
+        (timedelta(days=2, hours=1), "PT49H"),
+        (timedelta(seconds=1.5), "PT1.5S"),
+        (timedelta(milliseconds=50), "PT0.05S"),
+        (timedelta(minutes=-1), "-PT1M"),
+    ],
+)
+def test_a_value_has_its_wire_form(value: Any, wire: str) -> None:
+    assert wire_value(value) == wire
+    assert field("x").equal_to(value).wire == wire
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "None is no value"),
+        ("", "an empty one asks nothing"),
+        (datetime(2027, 1, 2), "has no time zone"),  # noqa: DTZ001 - that is the point
+        (["a"], "not one value"),
+        ({"a": 1}, "not one value"),
+        (b"a", "not one value"),
+        ((one for one in "ab"), "not one value"),
+    ],
+)
+def test_a_value_that_a_filter_cannot_carry_is_refused(value: Any, words: str) -> None:
+    with pytest.raises(CriteriaError, match=words):
+        field("x").equal_to(value)
+    with pytest.raises(CriteriaError, match=words):
+        field("x").any_of("a", value)
+
+
+def test_a_value_that_would_part_the_list_is_refused() -> None:
+    with pytest.raises(CriteriaError, match=r"cannot hold '\|\|'"):
+        field("x").any_of("a||b", "c")
+
+
+@pytest.mark.parametrize("values", [(), ([],), ((),), (set(),)])
+def test_one_of_no_values_is_refused(values: tuple[Any, ...]) -> None:
+    with pytest.raises(CriteriaError, match="needs a value"):
+        field("x").any_of(*values)
+
+
+@pytest.mark.parametrize("name", ["", "offers.", None, 7])
+def test_a_field_needs_a_name(name: Any) -> None:
+    with pytest.raises(CriteriaError, match="needs a name"):
+        field(name)
+
+
+def test_a_filter_shows_how_it_is_written() -> None:
+    assert repr(field("type") == "movie") == "field('type') == 'movie'"
+    assert repr(field("type").any_of("a", "b")) == "field('type').any_of('a', 'b')"
+    assert repr(field("type")) == "field('type')"
+
+
+def test_a_field_is_no_key_because_its_equality_asks_a_question() -> None:
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Field("type"))
+
+
+@pytest.mark.parametrize("join", [lambda a, b: a and b, lambda a, b: a or b, lambda a, _: not a])
+def test_filters_are_not_joined_by_pythons_own_words(join: Any) -> None:
+    with pytest.raises(TypeError, match=r"give where\(\) several"):
+        join(field("a") == 1, field("b") == 2)
+
+
+def test_filters_that_are_joined_by_and_are_refused_instead_of_half_lost() -> None:
+    with pytest.raises(TypeError, match="give where"):
+        _ = (field("type") == "movie") and (field("active") == True)  # noqa: E712 - the mistake itself
+
+
+def test_an_operator_that_there_is_not_yet_is_no_silent_false() -> None:
+    with pytest.raises(CriteriaError, match="not for != 'movie'"):
+        _ = field("type") != "movie"

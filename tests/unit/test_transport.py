@@ -1,0 +1,172 @@
+"""From settings to HTTP clients: errors, adapters, proxies and TLS."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from sequoia.auth import AuthType
+from sequoia.error import ClientError, ConnectionError, DecodeError, Timeout, TooManyRedirects
+from sequoia.settings import Settings
+from sequoia.transport import Channels, transport_error
+
+URL = "https://registry.test/services/acme"
+
+
+def _channels(**options: Any) -> Channels:
+    return Channels(Settings.of(URL, {"auth_type": AuthType.NO_AUTH, **options}))
+
+
+def _answering(text: str) -> httpx2.MockTransport:
+    return httpx2.MockTransport(lambda request: httpx2.Response(200, text=text))
+
+
+@pytest.mark.parametrize(
+    ("error", "cls", "sent"),
+    [
+        (httpx2.ConnectError("refused"), ConnectionError, False),
+        (httpx2.ProxyError("no proxy"), ConnectionError, False),
+        (httpx2.ConnectTimeout("late"), Timeout, False),
+        (httpx2.PoolTimeout("full"), Timeout, False),
+        (httpx2.ReadTimeout("late"), Timeout, True),
+        (httpx2.WriteTimeout("late"), Timeout, True),
+        (httpx2.ReadError("reset"), ConnectionError, True),
+        (httpx2.WriteError("pipe"), ConnectionError, True),
+        (httpx2.CloseError("closed"), ConnectionError, True),
+        (httpx2.RemoteProtocolError("half a body"), ConnectionError, True),
+        (httpx2.TooManyRedirects("round"), TooManyRedirects, True),
+    ],
+    ids=repr,
+)
+def test_a_failure_of_the_transport_has_its_error(error: httpx2.HTTPError, cls: type[ClientError], sent: bool) -> None:
+    made = transport_error(error)
+    assert type(made) is cls
+    assert made.cause is error
+    assert not isinstance(made, DecodeError)
+    assert made.sent is sent
+
+
+def test_a_broken_content_encoding_is_a_decode_error() -> None:
+    made = transport_error(httpx2.DecodingError("incorrect header check"))
+    assert type(made) is DecodeError
+    assert "incorrect header check" in str(made)
+
+
+def test_a_failure_without_a_text_is_named() -> None:
+    assert str(transport_error(httpx2.ReadError(""))) == "connection lost: ReadError"
+    assert str(transport_error(httpx2.ConnectError("refused"))) == "no connection: refused"
+    assert str(transport_error(httpx2.ReadTimeout(""))) == "no answer in time (ReadTimeout)"
+
+
+def test_the_adapter_with_the_longest_prefix_answers() -> None:
+    channels = _channels(
+        adapters=[
+            ("https://", _answering("any")),
+            ("https://a.test/data/", _answering("data")),
+            ("https://A.test", _answering("a")),
+        ]
+    )
+    got = {
+        url: channels.for_url(url).get(url).text
+        for url in ("https://a.test/data/x", "https://a.test/other", "https://b.test/", "HTTPS://a.TEST/data/x")
+    }
+    assert got == {
+        "https://a.test/data/x": "data",
+        "https://a.test/other": "a",
+        "https://b.test/": "any",
+        "HTTPS://a.TEST/data/x": "data",
+    }
+
+
+def test_a_url_without_an_adapter_has_the_usual_client() -> None:
+    channels = _channels(adapters=[("http://mock-registry", _answering("mock"))])
+    assert channels.adapted("https://a.test/") is None
+    assert channels.adapted("http://mock-registry/services/x") is channels.for_url("http://mock-registry/services/x")
+    assert channels.for_url("https://a.test/") is channels.for_url("https://b.test/")
+
+
+def test_the_clients_headers_and_timeout_go_through_adapters_as_well() -> None:
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200)
+
+    channels = _channels(adapters=[("https://", httpx2.MockTransport(answer))], user_agent="me", request_timeout=7)
+    channels.for_url(URL).get(URL)
+    assert seen[0].headers["user-agent"].startswith("me sequoia-client-sdk-python/")
+    assert seen[0].headers["accept"] == "application/vnd.piksel+json"
+    assert seen[0].extensions["timeout"]["read"] == 7.0
+
+
+@pytest.mark.parametrize("adapter", [None, 7, "adapter", httpx2.MockTransport])
+def test_what_is_no_adapter_is_refused(adapter: Any) -> None:
+    with pytest.raises(ValueError, match="an adapter is"):
+        _channels(adapters=[("https://", adapter)])
+
+
+@pytest.mark.parametrize(
+    "proxies", [{"ftp": "http://proxy.test"}, {"": "http://proxy.test"}, {"https:": "http://p.test"}]
+)
+def test_proxies_are_for_http_and_https(proxies: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match='its keys are "http" and "https"'):
+        _channels(proxies=proxies)
+
+
+@pytest.mark.parametrize("url", ["ftp://proxy.test", "proxy.test", "https://me:pa55@proxy.test:port"])
+def test_a_proxy_is_at_a_url(url: str) -> None:
+    with pytest.raises(ValueError, match="not the URL of a proxy") as caught:
+        _channels(proxies={"https": url})
+    assert "pa55" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "proxies", [{}, {"http": "http://proxy.test:3128"}, {"https://": "http://proxy.test:3128"}, {"https": None}]
+)
+def test_proxies_that_can_be_used_are_taken(proxies: dict[str, str | None]) -> None:
+    before = dict(proxies)
+    _channels(proxies=proxies).close()
+    assert proxies == before
+
+
+@pytest.mark.parametrize("missing", ["client_cert", "client_key", "server_cert"])
+def test_a_certificate_that_is_not_there_is_a_value_error(missing: str, tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("client_cert", "client_key", "server_cert")}
+    for name, path in files.items():
+        if name != missing:
+            path.write_text("")
+    with pytest.raises(ValueError, match=r"cannot be read|is not|are not"):
+        _channels(auth_type=AuthType.MUTUAL, **files)
+
+
+def test_a_server_certificate_that_is_none_is_a_value_error(tmp_path: Path) -> None:
+    pem = tmp_path / "x.pem"
+    pem.write_text("-----BEGIN CERTIFICATE-----\nnope\n-----END CERTIFICATE-----\n")
+    with pytest.raises(ValueError, match="server_cert is not a file of PEM certificates"):
+        _channels(auth_type=AuthType.MUTUAL, client_cert=pem, client_key=pem, server_cert=pem)
+    with pytest.raises(ValueError, match="verify is not a file of PEM certificates"):
+        _channels(verify=pem)
+
+
+def test_a_bundle_that_is_not_there_is_a_value_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="verify cannot be read"):
+        _channels(verify=tmp_path / "missing.pem")
+    with pytest.raises(ValueError, match="verify cannot be read"):
+        _channels(verify="")
+
+
+def test_a_folder_of_certificates_or_a_context_may_be_trusted(tmp_path: Path) -> None:
+    _channels(verify=tmp_path).close()
+    _channels(verify=ssl.create_default_context()).close()
+
+
+def test_a_closed_channel_sends_nothing_more() -> None:
+    channels = _channels(adapters=[("https://", _answering("x"))])
+    client = channels.for_url(URL)
+    channels.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get(URL)
