@@ -37,7 +37,8 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 		{ echo "$(PYTHON) cannot make virtual environments: on Debian, apt-get install python3-venv"; exit 2; }
 	@echo "building $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-dev.txt || \
+		{ echo "pip could not install what is needed; it takes its packages from PyPI: is it within reach?"; exit 2; }
 	@touch $@
 
 # A Python counts as found on the PATH, or where pyenv and uv keep theirs, if it can make virtual environments.

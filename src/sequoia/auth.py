@@ -22,6 +22,7 @@ from sequoia.urls import is_loopback, origin
 
 __all__ = [
     "PROCESS_TOKENS",
+    "REFUSALS",
     "Anonymous",
     "AuthType",
     "ClientGrant",
@@ -38,7 +39,7 @@ __all__ = [
 RENEW_AHEAD = 30.0
 MAX_RENEWALS = 3
 # RFC 6749, 5.2, and what gateways make of it; any other status says nothing about the credentials.
-_REFUSALS = frozenset({400, 401, 403})
+REFUSALS = frozenset({400, 401, 403})
 
 
 class AuthType(enum.Enum):
@@ -156,6 +157,7 @@ class OwnToken:
         self.key: TokenKey | None = None
         self.renewable = callable(token)
         self._ask = token if callable(token) else None
+        self._asking = False
         self._token = None if callable(token) else Token(_token_text(token))
 
     def current(self, now: float) -> Token | None:  # noqa: ARG002, D102 - see Credential
@@ -166,8 +168,15 @@ class OwnToken:
             self._token = None
 
     def renewal(self) -> Call | Token | None:  # noqa: D102 - see Credential
-        if self._ask is not None:
+        if self._ask is None:
+            return self._token
+        if self._asking:
+            raise AuthorisationError("the byo_token function sends a request with the client that waits for its token")
+        self._asking = True
+        try:
             self._token = Token(_token_text(self._ask()))
+        finally:
+            self._asking = False
         return self._token
 
     def accept(self, answer: Answer, now: float) -> Token:  # noqa: D102 - see Credential
@@ -245,7 +254,7 @@ def _granted(answer: Answer, now: float) -> Token:
 
 def refusal(error: HttpError) -> AuthorisationError | None:
     """The `AuthorisationError` for a failed token request, its `cause` the OAuth error; None if it was no refusal."""
-    if error.status_code not in _REFUSALS:
+    if error.status_code not in REFUSALS:
         return None
     cause: BaseException = error
     if isinstance(error.message, dict) and "error" in error.message:

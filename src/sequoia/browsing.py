@@ -136,6 +136,10 @@ class PageBrowser(Response):
     def __iter__(self) -> Iterator[Response]:
         return _pages(self._start, self._resolver)
 
+    def __repr__(self) -> str:
+        # A debugger that shows the browse must not send its first request.
+        return super().__repr__() if self._first_answer is not None else f"<{type(self).__name__} not yet read>"
+
 
 class LinkedPages:
     """The resources of one relationship of a browse: lists, one for each page of them.

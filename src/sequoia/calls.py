@@ -6,6 +6,7 @@ Both shells send calls, and nothing else.
 
 from __future__ import annotations
 
+import copy
 import enum
 import re
 from collections.abc import Mapping
@@ -69,8 +70,8 @@ class Call:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a token request's hold the secret
+    body: bytes | None = field(default=None, repr=False)
     key: str | None = None
     includes: tuple[str, ...] = ()
     repeatable: bool = True
@@ -91,6 +92,14 @@ class Answer:
     call: Call
     raw: httpx2.Response
     data: Any
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # httpx2 pickles a response with its request, and that holds the token.
+        raw, request = copy.copy(self.raw), copy.copy(self.raw.request)
+        request.headers = request.headers.copy()
+        request.headers.pop("authorization", None)
+        raw.request = request
+        return Answer, (replace(self.call, headers=_without_token(self.call.headers)), raw, self.data)
 
 
 def judge(call: Call, response: httpx2.Response, *, now: float) -> Answer:
@@ -146,9 +155,12 @@ def redirected(call: Call, response: httpx2.Response) -> Call | None:
     if response.status_code == HTTPStatus.SEE_OTHER:
         following = replace(following, method="GET", body=None)
     if not same_origin:
-        headers = {name: value for name, value in call.headers.items() if name.lower() != "authorization"}
-        following = replace(following, headers=headers, authenticated=False)
+        following = replace(following, headers=_without_token(call.headers), authenticated=False)
     return following
+
+
+def _without_token(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "authorization"}
 
 
 def is_empty(answer: Answer, rule: EmptyRule) -> bool:
@@ -156,8 +168,8 @@ def is_empty(answer: Answer, rule: EmptyRule) -> bool:
 
     `True` asks for the main resources and for every included relationship; a dict for those that it maps to True.
     """
-    if not rule:
-        return False
+    if not rule or answer.call.method != "GET":
+        return False  # what a write answers says nothing about what is there
     if not isinstance(answer.data, dict):
         return not answer.data
     linked = answer.data.get("linked")
@@ -217,7 +229,7 @@ def describe(error: RequestError, call: Call, correlation_id: str) -> None:
 
 
 def _claims_json(response: httpx2.Response) -> bool:
-    return "json" in response.headers.get("content-type", "json")
+    return "json" in response.headers.get("content-type", "json").lower()
 
 
 def _excerpt(content: bytes) -> str:

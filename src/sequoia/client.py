@@ -62,16 +62,18 @@ class Client:
     def refresh(self) -> None:
         """Read the registry again, and forget what the services said about themselves."""
         try:
-            answer = self._sender.send(Call("GET", self._settings.registry_url), self._sender.operation())
+            operation = self._sender.operation().without_empty_rule()
+            answer = self._sender.send(Call("GET", self._settings.registry_url), operation)
         except NotFound as error:
             raise no_registry(error) from error
-        self._registry = Registry(answer.data)
-        self._described.clear()
-        token_url = self._token_url()
+        registry = Registry(answer.data)
+        token_url = self._token_url(registry)
         if self._credential is None or token_url != self._token_url_in_use:
             self._credential = self._settings.credential(token_url)
             self._token_url_in_use = token_url
-        self._sender.authenticate(self._credential, [url for url in self._registry.base_urls() if self._may_tell(url)])
+        self._sender.authenticate(self._credential, [url for url in registry.base_urls() if self._may_tell(url)])
+        self._registry = registry  # only now: what cannot be used leaves the old one in place
+        self._described = {}  # after the registry: see __getitem__
 
     def request(  # noqa: PLR0913 - the contract has these arguments
         self,
@@ -138,12 +140,11 @@ class Client:
         self.close()
 
     def __getitem__(self, name: str) -> Service:
+        known = self._described  # before the registry: what a refresh leaves behind must not get into the new dict
         entry = self._registry.find(name)
-        described = self._described.get(entry.name)
+        described = known.get(entry.name)
         if described is None:
-            described = self._described.setdefault(
-                entry.name, Described(self._sender, entry.name, self._location(entry))
-            )
+            described = known.setdefault(entry.name, Described(self._sender, entry.name, self._location(entry)))
         return Service(self._sender, described)
 
     def __getattr__(self, name: str) -> Service:
@@ -163,11 +164,11 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self._settings.registry_url} {self._settings.auth_type.name}>"
 
-    def _token_url(self) -> str | None:
+    def _token_url(self, registry: Registry) -> str | None:
         """Where tokens are given out; None for a client that fetches none."""
         if self._settings.auth_type is not AuthType.CLIENT_GRANT:
             return None
-        url = f"{self._registry.find('identity').base_url()}/oauth/token"
+        url = f"{registry.find('identity').base_url()}/oauth/token"
         self._check_secure(url, "the token endpoint")
         return url
 

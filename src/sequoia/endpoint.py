@@ -145,7 +145,10 @@ class Endpoint:
         try:
             return self._sender.send(call, operation)
         except NotFound as error:
-            raise self._described.explained(error, self._path, operation) from error
+            explained = self._described.explained(error, self._path, operation)
+            if explained is error:
+                raise
+            raise explained from error
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.url}>"

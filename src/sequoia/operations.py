@@ -29,6 +29,7 @@ REFS_A_CALL = 50
 PATH_BYTES = 6000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTES = re.compile(r'["\x00-\x1f\x7f]')
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 
 Refs = str | Iterable[str]
 
@@ -162,14 +163,18 @@ def any_call(  # noqa: PLR0913 - what a request consists of
     """The call of `Client.request`, whose arguments these are; a POST or a PATCH is not repeatable.
 
     Raises:
-        ValueError: The URL is not absolute, a header is none, or there are both `json` and `content`.
+        ValueError: The URL is not absolute, the method or a header is none, or there are both `json` and `content`.
     """
     check_http_url(url, "url")
+    if not isinstance(method, str) or not _TOKEN.fullmatch(method):
+        raise ValueError(f"method must be one of HTTP such as GET, not {method!r}")
     if json is not None and content is not None:
         raise ValueError("a request has one body: give either json or content")
     for name, value in (headers or {}).items():
-        if not isinstance(value, str) or _CONTROL.search(f"{name}{value}"):
-            raise ValueError(f"the header {name!r} must be text without control characters")
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if not isinstance(value, str) or _CONTROL.search(value) or value != value.strip():
+            raise ValueError(f"the header {name!r} must be text without control characters, or blanks around it")
     body = content.encode() if isinstance(content, str) else content
     return Call(
         method.upper(),

@@ -66,6 +66,8 @@ class Registry(Mapping[str, RegisteredService]):
         Raises:
             ServiceNotFound: There is none; the message names the close matches.
         """
+        if not isinstance(name, str):
+            raise ServiceNotFound(f"a service has a name, not {name!r}")
         service = self._services.get(name) or self._services.get(name.replace("_", "-"))
         if service is None:
             raise ServiceNotFound(f"the registry knows no service {name!r}: {suggestion(name, self._services)}")

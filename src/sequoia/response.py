@@ -130,7 +130,8 @@ class Response:
 
     def __repr__(self) -> str:
         answer = self._answer
-        number = "" if answer.call.key is None else f" {answer.call.key}={len(self.resources or [])}"
+        found = answer.data.get(answer.call.key) if isinstance(answer.data, dict) and answer.call.key else None
+        number = f" {answer.call.key}={len(found)}" if isinstance(found, list) else ""
         return f"<{type(self).__name__} {answer.raw.status_code}{number}>"
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx2
 
-from sequoia.auth import MAX_RENEWALS, Anonymous, Credential, Token, TokenKey, refusal
+from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, Token, TokenKey, refusal
 from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected
-from sequoia.error import ClientError, HttpError, NotFound, RequestError, TooManyRedirects
+from sequoia.error import HttpError, NotFound, RequestError, TooManyRedirects
 from sequoia.operations import combined
 from sequoia.retry import EmptyRule, RetryPolicy, Tries
 from sequoia.settings import Settings
@@ -55,12 +55,13 @@ class Sender:
         self.channels = Channels(settings)
         self._clock = settings.clock
         self._policy = settings.retry_policy
+        # A refused grant is final, even where the caller has such a status repeated.
+        self._renewal_policy = replace(self._policy, empty_rule=False, statuses=self._policy.statuses - REFUSALS)
         self._credential: Credential = Anonymous()
         self._trusted: frozenset[Origin] = frozenset()
         self._trusted_prefixes: tuple[str, ...] = ()
         weakref.finalize(self, self.channels.close)
-        self._own_renewal = threading.Lock()
-        self._closed = False
+        self._own_renewal = threading.RLock()  # reentrant, for OwnToken to notice that it is asked while it asks
 
     def authenticate(self, credential: Credential, trusted: Collection[str]) -> None:
         """Send this credential's token with every call to a trusted origin from now on, and get it if need be.
@@ -128,8 +129,7 @@ class Sender:
         return combined(answers)
 
     def close(self) -> None:
-        """Close every connection; what is sent afterwards is refused."""
-        self._closed = True
+        """Close every connection, once what is under way has its answer; what is sent afterwards is refused."""
         self.channels.close()
 
     def _try(self, call: Call, operation: Operation) -> Answer:
@@ -151,16 +151,15 @@ class Sender:
             if following is None:
                 return response, call
             call = following
-        raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects in a row, the last one to {call.url}")
+        last = without_user_info(call.url)
+        raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects in a row, the last one to {last}")
 
     def _exchange(self, call: Call, token: Token | None, operation: Operation) -> httpx2.Response:
-        if self._closed:
-            raise ClientError("the client is closed")
         own = {"x-correlation-id": operation.correlation_id}
         if token is not None and call.authenticated:
             own["authorization"] = f"Bearer {token.access_token}"
         try:
-            return self.channels.for_url(call.url).send(self.channels.request(call, own))
+            return self.channels.send(call, own)
         except httpx2.HTTPError as error:
             raise transport_error(error) from error
         except httpx2.InvalidURL as error:
@@ -189,9 +188,10 @@ class Sender:
             if not isinstance(renewal, Call):
                 return renewal
             try:
-                answer = self.send(
-                    renewal, Operation(operation.correlation_id, replace(self._policy, empty_rule=False))
-                )
+                answer = self.send(renewal, Operation(operation.correlation_id, self._renewal_policy))
             except HttpError as error:
-                raise refusal(error) or error from error
+                refused_grant = refusal(error)
+                if refused_grant is None:
+                    raise
+                raise refused_grant from error
             return self._credential.accept(answer, self._clock.monotonic())

@@ -24,6 +24,7 @@ __all__ = ["ClientOptions", "Settings"]
 
 DEFAULT_CONTENT_TYPE = "application/vnd.piksel+json"
 DEFAULT_TIMEOUT = 240.0
+_PROXIES = 'proxies must be a dict such as {"https": "http://proxy.example.com:3128"}'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -133,7 +134,9 @@ class Settings:
         if self.verify is not True and not isinstance(self.verify, str | Path | ssl.SSLContext):
             raise ValueError(f"verify must be True, the path of a CA bundle or an ssl.SSLContext, not {self.verify!r}")
         if self.proxies is not None and not isinstance(self.proxies, Mapping):
-            raise ValueError('proxies must be a dict such as {"https": "http://proxy.example.com:3128"}')
+            raise ValueError(_PROXIES)
+        if not all(isinstance(one, str) and isinstance(url, str | None) for one, url in (self.proxies or {}).items()):
+            raise ValueError(_PROXIES)
         for entry in self.adapters or ():
             if not (isinstance(entry, tuple | list) and len(entry) == 2 and isinstance(entry[0], str)):
                 raise ValueError('adapters must be a list of pairs such as [("https://", transport)]')
@@ -179,7 +182,7 @@ class Settings:
         """The headers of every request."""
         content_type = (self.content_type or "").strip() or DEFAULT_CONTENT_TYPE
         own = f"sequoia-client-sdk-python/{__version__} python/{platform.python_version()} {platform.system()}"
-        agent = f"{self.user_agent or ''} {own}".strip()
+        agent = f"{(self.user_agent or '').strip()} {own}".strip()
         return {"User-Agent": agent, "Content-Type": content_type, "Accept": content_type}
 
     def credential(self, token_url: str | None) -> Credential:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import ssl
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 
 from sequoia.auth import AuthType
 from sequoia.calls import Call
-from sequoia.error import ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
+from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
 from sequoia.settings import Settings
 
 __all__ = ["Channels", "transport_error"]
@@ -42,16 +44,40 @@ class Channels:
         limits = httpx2.Limits(
             max_connections=settings.max_connections, max_keepalive_connections=settings.max_connections
         )
+        if settings.http2 and importlib.util.find_spec("h2") is None:
+            raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'")
         network: dict[str, Any] = {"verify": _tls(settings), "http2": settings.http2, "limits": limits}
         try:
-            self._default = httpx2.Client(
-                trust_env=settings.proxies is None, mounts=_proxies(settings.proxies, network), **network, **common
-            )
+            mounts = _proxies(settings.proxies, network)
+            self._default = httpx2.Client(trust_env=settings.proxies is None, mounts=mounts, **network, **common)
         except ImportError as error:
-            raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'") from error
+            raise ImportError("a SOCKS proxy needs the package socksio: pip install 'httpx2[socks]'") from error
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"a proxy of the environment, such as HTTPS_PROXY, is not at a URL: {error}") from error
 
         self._headers = dict(self._default.headers)
         self._extensions = {"timeout": settings.timeout.as_dict()}
+        self._counting = threading.RLock()  # reentrant: a signal may close the client in the middle of a count
+        self._in_flight = 0
+        self._closed = False
+
+    def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
+        """Send a call's request and read its answer.
+
+        Raises:
+            ClientError: The channels are closed.
+            httpx2.HTTPError: There is no answer.
+        """
+        with self._counting:
+            if self._closed:
+                raise ClientError("the client is closed")
+            self._in_flight += 1
+        try:
+            return self.for_url(call.url).send(self.request(call, headers))
+        finally:
+            with self._counting:
+                self._in_flight -= 1
+            self._hang_up()
 
     def request(self, call: Call, headers: Mapping[str, str]) -> httpx2.Request:
         """The HTTP request for a call: the client's headers, the call's own over them, and `headers` over both.
@@ -79,7 +105,15 @@ class Channels:
         return None
 
     def close(self) -> None:
-        """Close every connection."""
+        """Send nothing more, and close every connection as soon as no request is under way."""
+        self._closed = True
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        # Not under a request: a connection that it opens afterwards would never be closed.
+        with self._counting:
+            if not self._closed or self._in_flight:
+                return
         for _, client in self._routes:
             client.close()
         self._default.close()
@@ -114,20 +148,28 @@ def _adapter(adapter: Any, settings: Settings) -> httpx2.BaseTransport:
     return RequestsTransport(adapter, verify=str(verify) if isinstance(verify, str | Path) else True, cert=certificates)
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | bool:
-    """The TLS context: the caller's, one made of the caller's files, or True for httpx2's own."""
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """The TLS context: the caller's, one made of the caller's files, or httpx2's own."""
     if settings.auth_type is AuthType.MUTUAL:
         context = _trusting(settings.server_cert, "server_cert")
         try:
             context.load_cert_chain(
-                _file(settings.client_cert, "client_cert"), _file(settings.client_key, "client_key")
+                _file(settings.client_cert, "client_cert"), _file(settings.client_key, "client_key"), _no_password
             )
-        except ssl.SSLError as error:
+        except OSError as error:
             raise ValueError(f"client_cert and client_key are not a PEM certificate and its key: {error}") from error
         return context
     if isinstance(settings.verify, str | Path):
         return _trusting(settings.verify, "verify")
-    return settings.verify
+    if isinstance(settings.verify, ssl.SSLContext):
+        return settings.verify
+    # httpx2 would make one for each proxy, and without the proxies of the environment it would not read SSL_CERT_FILE.
+    return httpx2.create_ssl_context()
+
+
+def _no_password() -> NoReturn:
+    # OpenSSL would ask for it on the terminal, and wait.
+    raise ValueError("client_key is encrypted: give a key without a pass phrase")
 
 
 def _trusting(path: str | Path | None, name: str) -> ssl.SSLContext:
@@ -154,6 +196,9 @@ def _proxies(proxies: Mapping[str, str | None] | None, network: Mapping[str, Any
         if url:
             try:
                 mounts[pattern] = httpx2.HTTPTransport(proxy=url, **network)
-            except (ValueError, httpx2.InvalidURL) as error:
-                raise ValueError(f"proxies[{scheme!r}] is not the URL of a proxy: {error}") from error
+            except (ValueError, httpx2.InvalidURL):
+                # Without the reason: it shows the URL, and that may carry a password.
+                raise ValueError(
+                    f"proxies[{scheme!r}] is not the URL of a proxy such as http://proxy.example.com:3128"
+                ) from None
     return mounts

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from tests.contract.conftest import Connect, Serve
 from tests.contract.servers import Arrived, Served, TinyServer, as_json, registry
 
@@ -182,3 +183,28 @@ def test_verify_names_whom_to_trust_for_the_other_types(
 def test_there_is_no_way_to_switch_verification_off(connect: Connect) -> None:
     with pytest.raises(ValueError, match="verify"):
         connect("https://127.0.0.1:1/services/acme", verify=False)
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_pass_phrase(
+    connect: Connect, two_way: Callable[[str], TinyServer], pem: Pem, tmp_path: Path
+) -> None:
+    server = two_way("127.0.0.1")
+    key = serialization.load_pem_private_key(Path(pem.options()["client_key"]).read_bytes(), None)
+    encrypted = tmp_path / "encrypted.key"
+    encrypted.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"pass phrase"),
+        )
+    )
+    with pytest.raises(ValueError, match="client_key is encrypted"):
+        connect(server.registry_url, **pem.options(client_key=str(encrypted)))
+    assert not server.arrived
+
+
+def test_a_folder_is_no_certificate(
+    connect: Connect, two_way: Callable[[str], TinyServer], pem: Pem, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="client_cert and client_key"):
+        connect(two_way("127.0.0.1").registry_url, **pem.options(client_cert=str(tmp_path)))

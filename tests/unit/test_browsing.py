@@ -384,3 +384,13 @@ def test_without_a_descriptor_there_is_no_model_but_a_warning(
     assert [one.getMessage()[:50] for one in caplog.records if one.name.startswith("sequoia")] == [
         "the descriptor of the service metadata cannot be r"
     ]
+
+
+def test_the_repr_of_a_browse_sends_nothing(platform: Platform) -> None:
+    _pages(platform, 1)
+    browse = platform.client().metadata.contents.browse("acme", prefetch_pages=0)
+    before = len(platform.requests)
+    assert repr(browse) == "<PageBrowser not yet read>"
+    assert len(platform.requests) == before
+    assert len(browse.resources) == 2
+    assert repr(browse) == "<PageBrowser 200 contents=2>"

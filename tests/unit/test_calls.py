@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import httpx2
 import pytest
 
-from sequoia.calls import Answer, Call, Expects, decode_json, describe, is_empty, judge, redirected
+from sequoia.calls import Answer, Call, Expects, decode_json, decoded, describe, is_empty, judge, redirected
 from sequoia.error import BadRequest, DecodeError, HttpError, NotFound, RateLimited, ServerError, TooManyRedirects
 from sequoia.retry import EmptyRule
 
@@ -265,3 +267,36 @@ def test_an_empty_result_is_one_where_something_that_must_be_there_is_not(
 )
 def test_without_a_resource_an_empty_list_is_an_empty_result(data: Any, empty: bool) -> None:
     assert is_empty(Answer(Call("GET", URL), httpx2.Response(200), data), True) is empty
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_write_is_not_repeated_because_its_answer_is_empty(method: str) -> None:
+    assert not is_empty(Answer(Call(method, URL, key="contents"), httpx2.Response(204), None), rule=True)
+
+
+def test_the_repr_of_a_call_shows_neither_headers_nor_body() -> None:
+    call = Call("POST", URL, headers={"Authorization": "Basic s3cr3t"}, body=b"pa55")
+    assert "s3cr3t" not in repr(call)
+    assert "pa55" not in repr(call)
+
+
+def _pickled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301
+
+
+@pytest.mark.parametrize("copied", [_pickled, copy.deepcopy])
+def test_an_answer_survives_pickle_without_the_token(copied: Any) -> None:
+    request = httpx2.Request("GET", URL, headers={"Authorization": "Bearer t0k3n", "X-Correlation-ID": "c"})
+    raw = httpx2.Response(200, content=b'{"contents": []}', request=request)
+    call = Call("GET", URL, headers={"authorization": "Bearer t0k3n"}, key="contents")
+    answer = copied(decoded(call, raw))
+    assert b"t0k3n" not in pickle.dumps(decoded(call, raw))
+    assert answer.data == {"contents": []}
+    assert answer.raw.content == raw.content
+    assert dict(answer.raw.request.headers) == {"host": request.headers["host"], "x-correlation-id": "c"}
+    assert request.headers["authorization"] == "Bearer t0k3n"
+
+
+def test_a_content_type_is_json_in_any_case() -> None:
+    raw = httpx2.Response(200, headers={"content-type": "Application/JSON"}, content=b'{"a": 1}')
+    assert decoded(Call("GET", URL, expects=Expects.ANYTHING), raw).data == {"a": 1}

@@ -393,3 +393,62 @@ def test_the_client_adds_no_log_handler(platform: Platform) -> None:
     platform.client()
     assert logging.getLogger().handlers == before
     assert logging.getLogger("sequoia").handlers == []
+
+
+def test_an_error_is_not_its_own_cause(platform: Platform) -> None:
+    platform.answer(f"GET {CONTENTS}", {"statusCode": 404, "error": "Not Found"}, 404)
+    with pytest.raises(NotFound) as caught:
+        platform.client().metadata.contents.browse("acme")
+    assert caught.value.__cause__ is None
+
+
+def test_a_response_crosses_a_process_without_the_token(platform: Platform) -> None:
+    platform.answer(f"GET {CONTENTS}/acme:a", PAGE)
+    response = platform.client().metadata.contents.read("acme", "acme:a")
+    dumped = pickle.dumps(response)
+    assert platform.tokens[-1].encode() not in dumped
+    loaded = pickle.loads(dumped)  # noqa: S301
+    assert loaded.resources == PAGE["contents"]
+    assert loaded.correlation_id == response.correlation_id
+
+
+@pytest.mark.parametrize("name", [None, 7, ("metadata",)])
+def test_a_service_has_a_name(platform: Platform, name: Any) -> None:
+    with pytest.raises(ServiceNotFound, match="a service has a name"):
+        platform.client()[name]
+
+
+def test_blanks_around_the_user_agent_are_no_part_of_it(platform: Platform) -> None:
+    platform.client(user_agent=" backend/2.0\n")
+    assert platform.requests[0].headers["user-agent"].startswith("backend/2.0 sequoia-client-sdk-python/")
+
+
+def test_a_refresh_under_way_leaves_no_service_at_its_old_place(platform: Platform) -> None:
+    """A thread that looked the service up just before the registry was read again keeps its own view."""
+    client = platform.client()
+    moved = {"services": [{"name": name, "location": f"https://{name}.moved"} for name in ("identity", "metadata")]}
+    platform._answers[f"GET {REGISTRY}"].clear()
+    platform.answer(f"GET {REGISTRY}", moved)
+    platform.answer("POST https://identity.moved/oauth/token", {"access_token": "n3w", "token_type": "bearer"})
+    found = client._registry.find
+
+    def find_and_be_overtaken(name: str) -> Any:
+        entry = found(name)
+        client.refresh()
+        return entry
+
+    client._registry.find = find_and_be_overtaken  # type: ignore[method-assign]
+    assert client.metadata.location == "https://metadata.test"
+    assert client.metadata.location == "https://metadata.moved"
+
+
+def test_a_refresh_that_fails_changes_nothing(platform: Platform) -> None:
+    client = platform.client()
+    platform._answers[f"GET {REGISTRY}"].clear()
+    platform.answer(f"GET {REGISTRY}", {"services": [{"name": "metadata", "location": "https://metadata.moved"}]})
+    before = client.services
+    with pytest.raises(ServiceNotFound, match="identity"):
+        client.refresh()
+    assert client.services is before
+    platform.answer_with(f"GET {CONTENTS}", _unless_good(platform, PAGE))
+    assert client.metadata.contents.browse("acme").resources == PAGE["contents"]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from sequoia import AuthType
+from sequoia import AuthType, Client
 from sequoia.error import (
+    AuthorisationError,
     HttpError,
     NotFound,
     ServerError,
@@ -218,3 +219,32 @@ def test_a_token_goes_only_where_the_registry_says(platform: Platform, url: str,
     with pytest.raises(NotFound):
         client.get(url)
     assert ("authorization" in platform.requests[-1].headers) is token
+
+
+def test_an_identity_service_that_fails_gives_an_error_that_is_not_its_own_cause(platform: Platform) -> None:
+    platform._answers[f"POST {TOKEN}"][:] = [lambda request: httpx2.Response(503)]
+    with pytest.raises(ServerError) as caught:
+        platform.client()
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refused_grant_is_final_even_where_its_status_is_repeated(platform: Platform, status: int) -> None:
+    platform._answers[f"POST {TOKEN}"][:] = [lambda request: httpx2.Response(status)]
+    with pytest.raises(AuthorisationError):
+        platform.client(backoff_strategy={"max_tries": 3, "retry_http_status_codes": [400, 401, 403, 404]})
+    assert len(platform.sent("identity")) == 1
+
+
+def test_a_function_that_asks_its_own_client_for_the_token_is_told_so_and_does_not_hang(platform: Platform) -> None:
+    clients: list[Client] = []
+
+    def own_token() -> str:
+        if not clients:
+            return "the first"
+        return str(clients[0].get(f"{CONTENTS}/token").data)
+
+    platform.answer(f"GET {CONTENTS}", {"statusCode": 401, "error": "Unauthorized"}, 401)
+    clients.append(platform.client(auth_type=AuthType.BYO_TOKEN, byo_token=own_token))
+    with pytest.raises(AuthorisationError, match="the client that waits for its token"):
+        clients[0].metadata.contents.browse("acme")

@@ -346,3 +346,21 @@ def test_a_request_has_one_body() -> None:
 def test_a_request_is_repeatable_where_http_says_so(method: str, repeatable: bool) -> None:
     assert _any(method).repeatable is repeatable
     assert _any(method).method == method.upper()
+
+
+@pytest.mark.parametrize("method", ["", "GE T", "GET\n", "GÉT", None, 5])
+def test_a_method_that_is_none_is_refused_before_anything_is_sent(method: Any) -> None:
+    with pytest.raises(ValueError, match="method must be one of HTTP"):
+        any_call(method, HOME, params=None, json=None, content=None, headers=None)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "é", "a\n", 5])
+def test_a_header_has_a_name(name: Any) -> None:
+    with pytest.raises(ValueError, match="no name of a header"):
+        any_call("GET", HOME, params=None, json=None, content=None, headers={name: "x"})
+
+
+@pytest.mark.parametrize("value", [" x", "x ", "a\nb"])
+def test_a_header_that_cannot_be_sent_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="the header 'X-A' must be text"):
+        any_call("GET", HOME, params=None, json=None, content=None, headers={"X-A": value})

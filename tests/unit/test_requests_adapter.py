@@ -9,8 +9,8 @@ import requests
 import requests_mock
 
 import sequoia.auth
-from sequoia import Client, InstantClock
-from sequoia.error import ConnectionError, DecodeError, NotFound, Timeout
+from sequoia import AuthType, Client, Criteria, Inclusion, InstantClock
+from sequoia.error import ConnectionError, DecodeError, NotFound, Timeout, TooManyRedirects
 
 MOCK = "http://mock-registry/services/testmock"
 CONTENTS = "http://mock-metadata/data/contents"
@@ -99,12 +99,18 @@ def test_a_broken_content_encoding_is_a_decode_error(adapter: requests_mock.Adap
         _client(adapter).metadata.contents.read("t", "t:a")
 
 
-def test_an_address_that_is_not_mocked_is_an_error_of_the_test_suite_and_not_of_the_network(
-    adapter: requests_mock.Adapter,
-) -> None:
+def test_an_address_that_is_not_mocked_is_no_connection(adapter: requests_mock.Adapter) -> None:
     client = _client(adapter)
-    with pytest.raises(requests_mock.exceptions.NoMockAddress):
+    with pytest.raises(ConnectionError, match="No mock address: GET http://mock-metadata/data/contents/t:a") as caught:
         client.metadata.contents.read("t", "t:a")
+    assert not caught.value.sent
+
+
+def test_a_mocked_404_is_a_404_although_nobody_mocked_the_descriptor(adapter: requests_mock.Adapter) -> None:
+    adapter.register_uri("GET", CONTENTS, status_code=404, json={"statusCode": 404, "error": "Not Found"})
+    with pytest.raises(NotFound) as caught:
+        _client(adapter).metadata.contents.browse("t")
+    assert caught.value.status_code == 404
 
 
 def test_headers_of_the_answer_are_kept_but_for_those_of_the_encoded_body(adapter: requests_mock.Adapter) -> None:
@@ -129,3 +135,34 @@ def test_closing_the_client_closes_the_adapter(adapter: requests_mock.Adapter, m
     monkeypatch.setattr(adapter, "close", lambda: closed.append(True))
     client.close()
     assert closed == [True]
+
+
+def test_a_descriptor_that_is_mocked_as_4_4_0_asks_for_it_is_found() -> None:
+    adapter = requests_mock.Adapter()
+    services = [{"name": "metadata", "location": "http://metadata.test"}]
+    adapter.register_uri("GET", "http://registry.test/services/acme", json={"services": services})
+    linked = {"assets": [{"ref": "acme:a"}]}
+    page = {"meta": {}, "contents": [{"ref": "acme:x", "assetRefs": ["acme:a"]}], "linked": linked}
+    adapter.register_uri("GET", "http://metadata.test/data/contents", json=page)
+    assets = {"type": "direct", "resourceType": "assets", "fieldNamePath": "assetRefs"}
+    contents = {"pluralName": "contents", "singularName": "content", "hyphenatedPluralName": "contents"}
+    adapter.register_uri(
+        "GET",
+        "http://metadata.test/descriptor/raw?_pretty=true",
+        json={"name": "metadata", "resourcefuls": {"contents": {**contents, "relationships": {"assets": assets}}}},
+    )
+    with Client(
+        "http://registry.test/services/acme",
+        auth_type=AuthType.NO_AUTH,
+        model_resolution=True,
+        adapters=[("http://", adapter)],
+    ) as client:
+        response = client.metadata.contents.browse("acme", Criteria().add_inclusion(Inclusion.resource("assets")))
+        assert response.model is not None
+        assert response.model[0]["assets"] == linked["assets"]
+
+
+def test_a_redirect_loop_of_requests_is_one(adapter: requests_mock.Adapter) -> None:
+    adapter.register_uri("GET", f"{CONTENTS}/t:a", exc=requests.exceptions.TooManyRedirects)
+    with _client(adapter) as client, pytest.raises(TooManyRedirects):
+        client.metadata.contents.read("t", "t:a")

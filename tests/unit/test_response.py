@@ -198,3 +198,8 @@ def test_a_record_survives_pickle_and_copies(record: Record) -> None:
 @pytest.mark.parametrize("value", [None, 7, "text", True, []])
 def test_what_is_no_object_stays_what_it_is(value: Any) -> None:
     assert records(value) == value
+
+
+def test_a_repr_never_fails() -> None:
+    answer = Answer(Call("GET", "https://m.test/x", key="contents"), httpx2.Response(200), {"contents": {}})
+    assert repr(Response(answer)) == "<Response 200>"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ssl
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import trustme
 
+from sequoia import transport
 from sequoia.auth import AuthType
+from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, Timeout, TooManyRedirects
 from sequoia.settings import Settings
 from sequoia.transport import Channels, transport_error
@@ -170,3 +175,78 @@ def test_a_closed_channel_sends_nothing_more() -> None:
     channels.close()
     with pytest.raises(RuntimeError, match="closed"):
         client.get(URL)
+
+
+@pytest.mark.parametrize("url", ["me:pa55@proxy.test:3128", "socks9://me:pa55@proxy.test"])
+def test_a_proxy_that_is_refused_does_not_show_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match=r"such as http://proxy\.example\.com:3128") as caught:
+        _channels(proxies={"https": url})
+    assert "pa55" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxies", [{"https": 3128}, {1: "http://proxy.test"}, {None: None}])
+def test_proxies_are_text(proxies: Any) -> None:
+    with pytest.raises(ValueError, match="proxies must be a dict such as"):
+        _channels(proxies=proxies)
+
+
+def test_a_socks_proxy_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(ImportError, match=r"httpx2\[socks\]"):
+        _channels(proxies={"https": "socks5://proxy.test:1080"})
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.test:1080")
+    with pytest.raises(ImportError, match=r"httpx2\[socks\]"):
+        _channels()
+
+
+def test_a_proxy_of_the_environment_that_is_no_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:pa55@proxy.test:port")
+    with pytest.raises(ValueError, match="a proxy of the environment, such as HTTPS_PROXY") as caught:
+        _channels()
+    assert "pa55" not in str(caught.value)
+
+
+def test_http2_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"sequoia-client-sdk\[http2\]"):
+        _channels(http2=True)
+
+
+@pytest.mark.parametrize("proxies", [None, {}])
+def test_the_environments_certificates_are_trusted_whatever_the_proxies(
+    proxies: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    trustme.CA().cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    context = transport._tls(Settings.of(URL, {"auth_type": AuthType.NO_AUTH, "proxies": proxies}))
+    assert len(context.get_ca_certs()) == 1
+
+
+def test_connections_are_closed_when_the_last_request_has_its_answer() -> None:
+    closed: list[str] = []
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow(httpx2.BaseTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            asked.set()
+            assert answer.wait(10)
+            assert not closed
+            return httpx2.Response(200, text="whole")
+
+        def close(self) -> None:
+            closed.append("closed")
+
+    channels = _channels(adapters=[("https://", Slow())])
+    got: list[httpx2.Response] = []
+    thread = threading.Thread(target=lambda: got.append(channels.send(Call("GET", URL), {})))
+    thread.start()
+    assert asked.wait(10)
+    channels.close()
+    assert not closed
+    with pytest.raises(ClientError, match="the client is closed"):
+        channels.send(Call("GET", URL), {})
+    answer.set()
+    thread.join(10)
+    assert got[0].text == "whole"
+    assert closed == ["closed"]
