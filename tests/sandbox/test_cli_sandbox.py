@@ -94,6 +94,17 @@ def test_it_prints_four_lines_serves_and_stops(number: signal.Signals) -> None:
     assert variables["SEQUOIA_CLIENT_SECRET"] not in err
 
 
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT, signal.SIGTERM)])
+def test_signals_that_come_at_once_stop_it_as_one_does(numbers: tuple[signal.Signals, ...]) -> None:
+    with served("--port", "0") as (process, _):
+        for number in numbers[:-1]:
+            process.send_signal(number)
+        _, err = stop(process, numbers[-1])
+
+    assert "Traceback" not in err
+    assert err.endswith("The sandbox has stopped.\n")
+
+
 def test_the_registry_is_on_the_port_asked_for_and_the_secret_is_that_of_the_environment() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -89,6 +89,8 @@ def test_a_type_accepts(type_: str, value: Any, stored: Any) -> None:
         ("timestamp", "2026-02-30T00:00:00Z"),
         ("timestamp", "2026"),
         ("timestamp", "0001-01-01T00:00:00+10:00"),
+        ("timestamp", "2026-03-01T10:00:00+24:00"),
+        ("timestamp", "2026-03-01T10:00:00-01:60"),
         ("date", "2026-13-01"),
         ("date", "2026-01-01T00:00:00Z"),
         ("year", "1999"),

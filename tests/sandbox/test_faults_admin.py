@@ -47,6 +47,7 @@ def test_one_fault_or_all_are_disarmed(admin: str, sandbox: Sandbox, http: httpx
     assert http.delete(f"{admin}/faults/{handles[1]}").status_code == 204
     assert http.delete(f"{admin}/faults/{handles[1]}").status_code == 404
     assert http.delete(f"{admin}/faults/all").status_code == 404
+    assert http.delete(f"{admin}/faults/{'9' * 5_000}").status_code == 404
     assert [armed.handle for armed in sandbox.faults.armed()] == [handles[0], handles[2]]
     assert http.delete(f"{admin}/faults/").status_code == 204
     assert sandbox.faults.armed() == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -72,13 +72,48 @@ def test_an_empty_answer_is_one_page_without_links_to_more(service: DataService)
 
 
 @pytest.mark.parametrize(
-    "sort", ["order", "-order", "title,-order", "-order,title", "availabilityEndAt,-title", "-name"]
-)
+    "sort",
+    [
+        "order", "-order", "title,-order", "-order,title", "availabilityEndAt,-title", "-name",
+        "ref", "-ref", "-ref,title", "-order,ref", "order,-ref", "title,-order,ref", "-title,-ref,order",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("filters", ["", "&withType=movie", "&withTags=x||y"])
 def test_continue_follows_the_sort(service: DataService, sort: str, filters: str) -> None:
     whole = walk(service, f"/data/contents?sort={sort}{filters}", "next")
     pages = walk(service, f"/data/contents?sort={sort}{filters}&perPage=3&continue=true", "continue")
     assert [name for page in pages for name in page] == whole[0]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("ref", lambda number: number),
+        ("-ref,title", lambda number: -number),
+        ("title,ref", lambda number: (number % 7, number)),
+        ("title,-ref", lambda number: (number % 7, -number)),
+        ("-title,ref", lambda number: (-(number % 7), number)),
+        ("-title,-ref,order", lambda number: (-(number % 7), -number)),
+    ],
+)
+@pytest.mark.parametrize("start", ["", "&continue=true"])
+@pytest.mark.parametrize("filters", ["", "&withTags=x||y", "&withTitle=t0||t1||t2||t3||t4||t5||t6&withTags=x||y"])
+def test_ref_may_be_any_step_of_a_sort(
+    service: DataService, sort: str, expected: Callable[[int], Any], start: str, filters: str
+) -> None:
+    pages = walk(service, f"/data/contents?sort={sort}&perPage=3{start}{filters}", "continue" if start else "next")
+    assert [name for page in pages for name in page] == [f"c{number:02}" for number in sorted(range(40), key=expected)]
+
+
+@pytest.mark.parametrize("sort", ["ref,-ref", "ref,colour", "ref,", "--ref"])
+def test_what_follows_a_ref_in_a_sort_is_checked_all_the_same(service: DataService, sort: str) -> None:
+    with pytest.raises(WireError, match="sort is invalid"):
+        get(service, f"/data/contents?sort={sort}")
+
+
+def test_a_read_can_be_sorted_by_ref(service: DataService) -> None:
+    body = get(service, "/data/contents/acme:c02,acme:c03,acme:c01?sort=-ref&fields=name")
+    assert [item["name"] for item in body["contents"]] == ["c03", "c02", "c01"]
 
 
 @pytest.mark.parametrize(("key", "start"), [("continue", "&continue=true"), ("next", "")])

@@ -141,7 +141,8 @@ def test_a_long_request_line_is_accepted(sandbox: Sandbox, http: httpx2.Client) 
 
 
 def test_a_head_without_end_is_refused(sandbox: Sandbox) -> None:
-    answer = raw(sandbox.location("registry"), b"GET /services/acme?" + b"x" * 300_000)
+    # So much of it comes after the refusal that a server which does not read on would reset the connection.
+    answer = raw(sandbox.location("registry"), b"GET /services/acme?" + b"x" * 5_000_000)
 
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"access-control-allow-origin" in answer

@@ -7,6 +7,7 @@ import shlex
 import signal
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import click
@@ -17,6 +18,10 @@ __all__ = ["sandbox"]
 
 _SMALL: Final = "small"
 """What `--demo` means when no number follows it."""
+
+
+_LOOK_UP: Final = 0.5
+"""Seconds after which the waiting thread looks whether it has missed a signal."""
 
 
 class _Refusal(click.ClickException):
@@ -62,8 +67,8 @@ def sandbox(descriptors: tuple[str, ...], demo: bool | int | None, **options: An
         served = Sandbox(descriptors=files, demo=demo or False, client_secret=secret, **options)
     except ValueError as error:
         raise _Refusal(str(error)) from error
-    _raise_on_signals()
     try:
+        _raise_on_signals()
         _serve(served, demo=bool(demo))
     except SandboxError as error:
         raise _Refusal(str(error)) from error
@@ -77,18 +82,30 @@ def _serve(served: Sandbox, *, demo: bool) -> None:
         click.echo("Loading the demo catalogue ...", err=True)
     try:
         served.start(announce=lambda: _announce(served))
-        threading.Event().wait()
+        while True:
+            # When two signals come at once, the system may give both to the thread of the server, and nothing wakes
+            # this one, which alone can act on them.
+            threading.Event().wait(_LOOK_UP)
     finally:
         served.stop()
 
 
 def _raise_on_signals() -> None:
-    """Let both ways to end a process raise `KeyboardInterrupt`.
+    """Let the first signal to end the process raise `KeyboardInterrupt`, and those after it do nothing.
 
-    Ctrl-C is set as well, because a shell starts a background process with it ignored.
+    A second exception, raised while the first one is on its way, would break the locks of the threads that are to be
+    stopped. Ctrl-C is set as well, because a shell starts a background process with it ignored.
     """
+    stopping = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            raise KeyboardInterrupt
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, interrupt)
 
 
 def _announce(served: Sandbox) -> None:

@@ -25,6 +25,8 @@ from sequoia.sandbox.wire import Reply, Request, WireError, json_reply
 
 __all__ = ["Admin", "fault_from_json"]
 
+_HANDLE_DIGITS = 18
+
 
 class Admin:
     """What the admin endpoint does.
@@ -74,7 +76,8 @@ class Admin:
 
     def _remove(self, _: Request, values: tuple[str, ...]) -> Reply:
         handle = values[0]
-        if not (handle.isdecimal() and self._faults.remove(int(handle))):
+        # A longer number is no handle, and Python refuses to read one of thousands of digits.
+        if not (handle.isdecimal() and len(handle) <= _HANDLE_DIGITS and self._faults.remove(int(handle))):
             raise WireError(404, "Fault not found")
         return Reply(204)
 

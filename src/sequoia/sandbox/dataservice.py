@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote
@@ -17,7 +18,7 @@ from sequoia.sandbox.payload import documents_of, refuse
 from sequoia.sandbox.projection import show
 from sequoia.sandbox.query import Query, parse_query
 from sequoia.sandbox.schema import Resource, Schema
-from sequoia.sandbox.selection import Condition, Selection
+from sequoia.sandbox.selection import Condition
 from sequoia.sandbox.store import Collection, Record, Row, Store
 from sequoia.sandbox.wire import Reply, Request, WireError
 
@@ -140,9 +141,9 @@ class DataService:
         """Items by ref, in the order of the request or of its `sort`; a read has no pages."""
         asked = query.selection
         collection = self._collections[resource.plural]
-        if asked.conditions or asked.order:
+        if asked.conditions or query.sort:
             conditions = (Condition("ref", tuple(refs)), *asked.conditions)
-            selection = Selection(asked.owner, conditions, asked.order)
+            selection = replace(asked, conditions=conditions, after=None)
             rows = [row for row, _ in collection.select(selection, limit=len(refs))]
         else:
             found = collection.get(refs)

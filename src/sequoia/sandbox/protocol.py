@@ -31,13 +31,24 @@ class Connection:
     close: Callable[[], None]
 
 
+# Seconds that a refused client has for what it is still sending.
+_PARTING = 2.0
+
+
 class SandboxProtocol(H11Protocol):
     """One connection; its `Connection` is in the ASGI scope, at `state["connection"]`."""
+
+    _parting = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Hand the application a way to break this connection."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "connection": Connection(transport.abort, transport.close)}
+
+    def data_received(self, data: bytes) -> None:
+        """Take in a part of a request, or throw it away after a refusal."""
+        if not self._parting:
+            super().data_received(data)
 
     def shutdown(self) -> None:
         """End this connection now, also under a request that waits for its delay or a client that does not read."""
@@ -60,4 +71,14 @@ class SandboxProtocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event))
-        self.transport.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Close as soon as the client does.
+
+        A socket that is closed with unread bytes resets the connection, and the client may lose the answer to that.
+        """
+        self._parting = True
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self.timeout_keep_alive_task = self.loop.call_later(_PARTING, self.transport.close)

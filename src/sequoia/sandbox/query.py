@@ -83,14 +83,14 @@ def parse_query(resource: Resource, pairs: Pairs) -> Query:
         else:
             narrowing.append((name, value))
     sort = single.get("sort", "")
-    order = tuple(_order(resource, sort)) if "sort" in single else ()
+    order, backwards = _order(resource, sort) if "sort" in single else ((), False)
     after = _after(resource, token, sort, order) if token else None
     # Before the other parameters: of a misspelt relationship the inclusion is what to complain about.
     linked = _linked(resource, single, prefixed)
     count, facets = _count(resource, single.get("count"))
     return Query(
         pairs=pairs,
-        selection=Selection(single.get("owner"), parse_filters(resource, narrowing), order, after),
+        selection=Selection(single.get("owner"), parse_filters(resource, narrowing), order, backwards, after),
         sort=sort,
         fields=_fields(resource, single["fields"]) if "fields" in single else None,
         linked=linked,
@@ -125,19 +125,24 @@ def _fields(resource: Resource, text: str) -> tuple[str, ...]:
     return paths
 
 
-def _order(resource: Resource, text: str) -> Iterator[Order]:
-    """The steps of a sort."""
-    seen: set[str] = set()
+def _order(resource: Resource, text: str) -> tuple[tuple[Order, ...], bool]:
+    """The steps of a sort, and whether it ends in descending refs.
+
+    A ref belongs to one document only, so no step after `ref` makes a difference. Without one, equal documents are in
+    the order of their refs, in the direction of the last step.
+    """
     items = tuple(_names("sort", text))
     if len(items) > _MOST_STEPS:
         raise _refused("sort", f"it must have at most {_MOST_STEPS} names")
-    for item in items:
-        path = item.removeprefix("-")
+    paths = [item.removeprefix("-") for item in items]
+    steps: list[Order] = []
+    for position, (item, path) in enumerate(zip(items, paths, strict=True)):
         field: Field | None = find_field(resource.fields, path)
-        if field is None or not field.sort or path in seen:
+        if field is None or path in paths[:position] or not (field.sort or path == "ref"):
             raise _refused("sort", f"{path} is not allowed")
-        seen.add(path)
-        yield Order(order_axis(field), descending=item.startswith("-"))
+        steps.append(Order(order_axis(field), descending=item.startswith("-")))
+    last = paths.index("ref") if "ref" in paths else len(steps)
+    return tuple(steps[:last]), steps[min(last, len(steps) - 1)].descending
 
 
 def _token(pairs: Pairs) -> Token | None:

@@ -54,13 +54,15 @@ class Selection:
     Attributes:
         owner: Only documents of this owner; None for all.
         conditions: All must hold.
-        order: The sort; equal documents are in the order of their refs, in the direction of the last step.
+        order: The sort by other fields than the ref.
+        backwards: Whether equal documents are in the descending order of their refs.
         after: Only what comes after this position.
     """
 
     owner: str | None = None
     conditions: tuple[Condition, ...] = ()
     order: tuple[Order, ...] = ()
+    backwards: bool = False
     after: Position | None = None
 
 
@@ -93,7 +95,7 @@ def keys_query(  # noqa: PLR0913 - one SELECT has this many parts
         text, values = _sorted(resource, axes, selection, driver)
     else:
         text, values = _refs(resource, axes, selection, driver)
-        text += " ORDER BY ref"
+        text += f" ORDER BY ref{_direction(descending=selection.backwards)}"
     return f"{text} LIMIT ? OFFSET ?", [*values, limit, offset]
 
 
@@ -127,13 +129,24 @@ def _holds(axes: Mapping[str, int], condition: Condition, ref: str) -> Statement
 
 
 def _rest(axes: Mapping[str, int], selection: Selection, driver: Condition | None, ref: str) -> Iterator[Statement]:
-    """Everything but the driver and the position, as expressions over one document."""
-    if selection.owner is not None:
-        # A ref is `owner:name`, so the refs of one owner stand together; a semicolon follows a colon.
-        yield f"{ref} > ? AND {ref} < ?", [f"{selection.owner}:", f"{selection.owner};"]
+    """Everything but the driver and the position in a sort, as expressions over one document."""
+    for sign, bound in _bounds(selection):
+        yield f"{ref} {sign} ?", [bound]
     for condition in selection.conditions:
         if condition is not driver:
             yield _holds(axes, condition, ref)
+
+
+def _bounds(selection: Selection) -> Iterator[tuple[str, Key]]:
+    """The range of refs, with one bound on each side: of two, SQLite might start from the one that lies farther off."""
+    # A ref is `owner:name`, so the refs of one owner stand together; a semicolon follows a colon.
+    low, high = ([], []) if selection.owner is None else ([f"{selection.owner}:"], [f"{selection.owner};"])
+    if selection.after is not None and not selection.order:
+        (high if selection.backwards else low).append(str(selection.after[-1]))
+    if low:
+        yield ">", max(low)
+    if high:
+        yield "<", min(high)
 
 
 def _joined(parts: Sequence[Statement]) -> Statement:
@@ -147,10 +160,7 @@ def _refs(resource: int, axes: Mapping[str, int], selection: Selection, driver: 
     A list of alternatives becomes a UNION of one walk for each: SQLite merges walks that are in order already, and
     so stops after one page, while it would have to sort the result of a single `IN`.
     """
-    rest = list(_rest(axes, selection, driver, "k.ref"))
-    if selection.after is not None and not selection.order:
-        rest.append(("k.ref > ?", [selection.after[-1]]))
-    more, more_values = _joined(rest)
+    more, more_values = _joined(list(_rest(axes, selection, driver, "k.ref")))
     if driver is None or driver.axis == "ref":
         where, values = ("", []) if driver is None else _holds(axes, driver, "k.ref")
         text = f"SELECT k.ref AS ref FROM document AS k WHERE k.resource = ?{' AND ' + where if where else ''}{more}"
@@ -169,7 +179,7 @@ def _sorted(resource: int, axes: Mapping[str, int], selection: Selection, driver
     order = selection.order
     rest = list(_rest(axes, selection, driver, "o0.ref"))
     if selection.after is not None:
-        rest.append(_after(order, selection.after))
+        rest.append(_after(order, selection.after, backwards=selection.backwards))
     first = "o0.field = ?"
     if driver is None:
         source, values = "entry AS o0", []
@@ -186,23 +196,28 @@ def _sorted(resource: int, axes: Mapping[str, int], selection: Selection, driver
         source += f" CROSS JOIN entry AS o{index} ON o{index}.ref = o0.ref AND o{index}.field = ?"
         values = [*values, axes[step.axis]]
     more, more_values = _joined(rest)
-    directions = [" DESC" if step.descending else "" for step in order]
-    by = ", ".join(f"o{index}.value{direction}" for index, direction in enumerate(directions))
+    by = ", ".join(f"o{index}.value{_direction(descending=step.descending)}" for index, step in enumerate(order))
     columns = "".join(f", o{index}.value" for index in range(len(order)))
-    text = f"SELECT o0.ref{columns} FROM {source} WHERE {first}{more} ORDER BY {by}, o0.ref{directions[-1]}"
+    by += f", o0.ref{_direction(descending=selection.backwards)}"
+    text = f"SELECT o0.ref{columns} FROM {source} WHERE {first}{more} ORDER BY {by}"
     return text, [*values, axes[order[0].axis], *more_values]
 
 
-def _after(order: Sequence[Order], position: Position) -> Statement:
+def _direction(*, descending: bool) -> str:
+    """What follows a column in ORDER BY."""
+    return " DESC" if descending else ""
+
+
+def _after(order: Sequence[Order], position: Position, *, backwards: bool) -> Statement:
     """What comes after a position, as one comparison that an index can start from."""
     *keys, ref = position
-    if len(order) == 1:
-        sign = "<" if order[0].descending else ">"
+    if len(order) == 1 and order[0].descending == backwards:
+        sign = "<" if backwards else ">"
         return f"(o0.value, o0.ref) {sign} (?, ?)", [*keys, ref]
     alternatives: list[str] = []
     values: list[Key] = []
     columns = [(f"o{index}.value", step.descending) for index, step in enumerate(order)]
-    columns.append(("o0.ref", order[-1].descending))
+    columns.append(("o0.ref", backwards))
     for index, (column, descending) in enumerate(columns):
         equal = "".join(f"{name} = ? AND " for name, _ in columns[:index])
         alternatives.append(f"({equal}{column} {'<' if descending else '>'} ?)")

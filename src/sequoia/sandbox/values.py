@@ -32,7 +32,8 @@ _WHOLE = frozenset({"integer", "positiveInteger", "nonNegativeInteger", "year"})
 _NUMBERS = _WHOLE | {"number", "nonNegativeNumber", "percentage"}
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
 _TIMESTAMP = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?"
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
+    r"(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?)?)?"
 )
 
 
