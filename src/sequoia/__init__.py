@@ -15,7 +15,7 @@ from sequoia._version import __version__
 from sequoia.auth import AuthType
 from sequoia.client import Client
 from sequoia.clock import InstantClock
-from sequoia.criteria import Criteria, Inclusion, StringExpressionFactory, field, where
+from sequoia.criteria import Criteria, Inclusion, StringExpressionFactory, field, raw, text, where
 
 __all__ = [
     "AuthType",
@@ -26,5 +26,7 @@ __all__ = [
     "StringExpressionFactory",
     "__version__",
     "field",
+    "raw",
+    "text",
     "where",
 ]

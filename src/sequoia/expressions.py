@@ -9,11 +9,11 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from sequoia.error import CriteriaError
 
-__all__ = ["Field", "Filter", "Operator", "field", "wire_value"]
+__all__ = ["Field", "Filter", "Operator", "Raw", "field", "raw", "text", "wire_value"]
 
 
 class Operator(enum.Enum):
@@ -44,6 +44,19 @@ class Operator(enum.Enum):
         return self.value.join(values) if self.joins else self.value.format(*values)
 
 
+_NOT_JOINED = (
+    "filters are not joined by and, or, not, nor chained as in 1 < x < 2: "
+    "give where() several, all of which must hold, or use between"
+)
+# Characters that would end an operator's value early, for the platform knows no escape.
+_RANGES = (Operator.AT_LEAST, Operator.MORE_THAN, Operator.AT_MOST, Operator.LESS_THAN)
+_PARTING = {
+    **dict.fromkeys((*_RANGES, Operator.BETWEEN, Operator.NOT_BETWEEN), "/"),
+    Operator.STARTS_WITH: "*",
+    Operator.ENDS_WITH: "*",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """One condition of a query, made by the methods of `Field`.
@@ -71,12 +84,64 @@ class Filter:
 
     def __bool__(self) -> bool:
         # `a == 1 and b == 2` would be the second filter alone.
-        raise TypeError("filters are not joined by and, or, not: give where() several, all of which must hold")
+        raise TypeError(_NOT_JOINED)
 
     def __repr__(self) -> str:
-        if self.operator is Operator.EQUAL:
-            return f"field({self.field!r}) == {self.values[0]!r}"
+        symbol = _SYMBOLS.get(self.operator)
+        if symbol is not None:
+            return f"field({self.field!r}) {symbol} {self.values[0]!r}"
         return f"field({self.field!r}).{self.operator.name.lower()}({', '.join(map(repr, self.values))})"
+
+
+_SYMBOLS = {
+    Operator.EQUAL: "==",
+    Operator.NOT_EQUAL: "!=",
+    Operator.AT_LEAST: ">=",
+    Operator.MORE_THAN: ">",
+    Operator.AT_MOST: "<=",
+    Operator.LESS_THAN: "<",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A query parameter as it is: `raw("q", "star wars")`, for what the SDK has no word for.
+
+    Attributes:
+        parameter: Its name.
+        wire: Its value, not yet percent-encoded.
+    """
+
+    parameter: str
+    wire: str
+
+    def __bool__(self) -> bool:
+        raise TypeError(_NOT_JOINED)
+
+    def __repr__(self) -> str:
+        return f"text({self.wire!r})" if self.parameter == "q" else f"raw({self.parameter!r}, {self.wire!r})"
+
+
+def raw(parameter: str, value: Any) -> Raw:
+    """Any query parameter, by its own name: the way out where the SDK knows no word for a question.
+
+    Raises:
+        CriteriaError: The parameter has no name, or the value cannot be written.
+    """
+    if not isinstance(parameter, str) or not parameter:
+        raise CriteriaError(f"a query parameter needs a name, not {parameter!r}")
+    return Raw(parameter, wire_value(value))
+
+
+def text(words: str) -> Raw:
+    """Free text, searched for in the fields that the resource's descriptor names (`q`).
+
+    Raises:
+        CriteriaError: There are no words.
+    """
+    if not isinstance(words, str) or not words.strip():
+        raise CriteriaError(f"text needs words to search for, not {words!r}")
+    return Raw("q", words)
 
 
 class Field:
@@ -105,9 +170,68 @@ class Field:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __ne__(self, value: object) -> NoReturn:
-        # Without this, Python would quietly make False of the question.
-        raise CriteriaError(f"{self!r} can be asked for equality and any_of only, as yet; not for != {value!r}")
+    def not_equal_to(self, value: Any) -> Filter:
+        """The field is not `value` (wire form `!v`)."""
+        return self._filter(Operator.NOT_EQUAL, value)
+
+    def __ne__(self, value: object) -> Filter:  # type: ignore[override]
+        return self.not_equal_to(value)
+
+    def greater_than_or_equal_to(self, value: Any) -> Filter:
+        """The field is `value` or more (wire form `v/`)."""
+        return self._filter(Operator.AT_LEAST, value)
+
+    def __ge__(self, value: Any) -> Filter:
+        return self.greater_than_or_equal_to(value)
+
+    def greater_than(self, value: Any) -> Filter:
+        """The field is more than `value` (wire form `!/v`)."""
+        return self._filter(Operator.MORE_THAN, value)
+
+    def __gt__(self, value: Any) -> Filter:
+        return self.greater_than(value)
+
+    def less_than_or_equal_to(self, value: Any) -> Filter:
+        """The field is `value` or less (wire form `/v`)."""
+        return self._filter(Operator.AT_MOST, value)
+
+    def __le__(self, value: Any) -> Filter:
+        return self.less_than_or_equal_to(value)
+
+    def less_than(self, value: Any) -> Filter:
+        """The field is less than `value` (wire form `!v/`)."""
+        return self._filter(Operator.LESS_THAN, value)
+
+    def __lt__(self, value: Any) -> Filter:
+        return self.less_than(value)
+
+    def between(self, low: Any, high: Any) -> Filter:
+        """The field is from `low` to `high`, both included (wire form `a/b`)."""
+        return self._filter(Operator.BETWEEN, low, high)
+
+    def not_between(self, low: Any, high: Any) -> Filter:
+        """The field is less than `low` or more than `high` (wire form `!a/b`)."""
+        return self._filter(Operator.NOT_BETWEEN, low, high)
+
+    def starts_with(self, value: Any) -> Filter:
+        """The field starts with `value` (wire form `v*`)."""
+        return self._filter(Operator.STARTS_WITH, value)
+
+    def ends_with(self, value: Any) -> Filter:
+        """The field ends with `value` (wire form `*v`); not every platform answers it."""
+        return self._filter(Operator.ENDS_WITH, value)
+
+    def exists(self) -> Filter:
+        """The field is there (wire form `*`)."""
+        return self._filter(Operator.EXISTS)
+
+    def not_exists(self) -> Filter:
+        """The field is not there (wire form `!*`)."""
+        return self._filter(Operator.NOT_EXISTS)
+
+    def all_of(self, *values: Any) -> Filter:
+        """The field, a list, holds all of `values` (wire form `a&&b`)."""
+        return self._filter(Operator.ALL_OF, *_unpacked(values))
 
     def any_of(self, *values: Any) -> Filter:
         """The field is one of `values` (wire form `a||b`)."""
@@ -122,10 +246,14 @@ class Field:
 
     def _filter(self, operator: Operator, *values: Any) -> Filter:
         written = tuple(wire_value(value) for value in values)
-        if not written or not all(written):
+        alone = operator in {Operator.EXISTS, Operator.NOT_EXISTS}
+        if not (written or alone) or not all(written):
             raise CriteriaError(f"{operator.name.lower()} needs a value for {self.name!r}: an empty one asks nothing")
         if operator.joins and any(operator.value in value for value in written):
             raise CriteriaError(f"{self.name!r}: a value in a list cannot hold {operator.value!r}, it parts the list")
+        for parting in _PARTING.get(operator, ""):
+            if any(parting in value for value in written):
+                raise CriteriaError(f"{self.name!r}: this operator cannot carry a value with {parting!r} in it")
         return Filter(self.name, operator, written)
 
 

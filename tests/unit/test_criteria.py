@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from sequoia.criteria import Criteria, Inclusion, StringExpressionFactory, field, where
+from sequoia.criteria import Criteria, Inclusion, StringExpressionFactory, field, raw, text, where
 from sequoia.error import CriteriaError
 
+WRONG: Any = 5
 DIESEL = StringExpressionFactory.field("engine").equal_to("diesel")
 
 
@@ -131,9 +133,68 @@ def test_what_is_no_filter_is_refused(wrong: Any) -> None:
         Criteria().add_criterion(wrong)
 
 
-def test_inequality_is_refused_rather_than_taken_for_an_answer_of_python() -> None:
+@pytest.mark.parametrize(
+    ("criteria", "query"),
+    [
+        (where().facets("type", "tags"), "count=type%2Ctags"),
+        (where().facets("type").count(), "count=type"),
+        (where().count().facets("type"), "count=type"),
+        (where().skip_resources(), "resources=false"),
+        (where().lang("fr-CH"), "lang=fr-CH"),
+        (where().active().available(), "active=true&available=true"),
+        (where(text("star wars"), raw("hint", "a&b")), "hint=a%26b&q=star%20wars"),
+        (where(field("offers.type") == "linear"), "offers.withType=linear"),
+        (where().include("assets", order_by="-createdAt"), "assets.sort=-createdAt&include=assets"),
+        (where().include("assets", order_by=["a", "-b"]), "assets.sort=a%2C-b&include=assets"),
+        (
+            where().include("assets").intersect("offers", where(field("type") == "free").fields("ref")),
+            "include=assets%2Coffers%3Cintersect%3E&offers.fields=ref&offers.withType=free",
+        ),
+        (where().include("offers").intersect("offers", where()), "include=offers%3Cintersect%3E"),
+        (where(field("a") >= 1, field("a") < 5), "withA=1%2F&withA=%215%2F"),
+    ],
+)
+def test_every_parameter_of_the_platform_can_be_asked_for(criteria: Criteria, query: str) -> None:
+    assert str(criteria) == query
+
+
+def test_an_intersection_is_an_inclusion_by_its_bare_name() -> None:
+    assert where().include("assets").intersect("offers", where()).included == ("assets", "offers")
+
+
+def test_a_copy_asks_the_same_and_is_changed_alone() -> None:
+    criteria = where(field("a") == 1).include("assets").intersect("offers", where())
+    copied = criteria.copy()
+    assert copied == criteria
+    copied.per_page(3).add_inclusion(Inclusion.resource("parent"))
+    assert copied != criteria
+    assert str(criteria) == "include=assets%2Coffers%3Cintersect%3E&withA=1"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: where().facets(),
+        lambda: where().facets(""),
+        lambda: where().lang(""),
+        lambda: where().intersect("", where()),
+        lambda: where().intersect("offers", WRONG),
+        lambda: where().include("assets", order_by=WRONG),
+        lambda: str(where().facets("type").intersect("offers", where())),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused(ask: Callable[[], object]) -> None:
     with pytest.raises(CriteriaError):
-        where(field("type") != "movie")
+        ask()
+
+
+def test_the_repr_shows_every_parameter() -> None:
+    criteria = where(field("a") > 1).include("assets", order_by="-b").intersect("offers", where())
+    criteria.facets("type").lang("es").active().available().skip_resources()
+    assert repr(criteria) == (
+        "where(field('a') > '1').add_inclusion(Inclusion.resource('assets').order_by('-b'))"
+        ".intersect('offers', where()).active().available().facets('type').lang('es').skip_resources()"
+    )
 
 
 @pytest.mark.parametrize("wrong", ["assets", None, DIESEL])

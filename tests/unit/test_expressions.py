@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from sequoia.error import CriteriaError
-from sequoia.expressions import Field, Filter, Operator, field, wire_value
+from sequoia.expressions import Field, Filter, Operator, field, raw, text, wire_value
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,96 @@ def test_filters_that_are_joined_by_and_are_refused_instead_of_half_lost() -> No
         _ = (field("type") == "movie") and (field("active") == True)  # noqa: E712 - the mistake itself
 
 
-def test_an_operator_that_there_is_not_yet_is_no_silent_false() -> None:
-    with pytest.raises(CriteriaError, match="not for != 'movie'"):
-        _ = field("type") != "movie"
+year = field("year")
+WRONG: Any = 5
+
+
+@pytest.mark.parametrize(
+    ("made", "wire"),
+    [
+        (year == 2015, "2015"),
+        (year.equal_to(2015), "2015"),
+        (year != 2015, "!2015"),
+        (year.not_equal_to(2015), "!2015"),
+        (year.any_of(1, 2), "1||2"),
+        (year.one_or_more_of(1, 2), "1||2"),
+        (year.all_of("a", "b"), "a&&b"),
+        (year.starts_with("a"), "a*"),
+        (year.ends_with("a"), "*a"),
+        (year.exists(), "*"),
+        (year.not_exists(), "!*"),
+        (year >= 2015, "2015/"),
+        (year.greater_than_or_equal_to(2015), "2015/"),
+        (year > 2015, "!/2015"),
+        (year.greater_than(2015), "!/2015"),
+        (year <= 2015, "/2015"),
+        (year.less_than_or_equal_to(2015), "/2015"),
+        (year < 2015, "!2015/"),
+        (year.less_than(2015), "!2015/"),
+        (year.between(1, 2), "1/2"),
+        (year.not_between(1, 2), "!1/2"),
+        (year >= datetime(2020, 1, 2, tzinfo=UTC), "2020-01-02T00:00:00.000Z/"),
+    ],
+)
+def test_a_question_in_python_has_its_wire_form(made: Filter, wire: str) -> None:
+    assert (made.parameter, made.wire) == ("withYear", wire)
+
+
+def test_a_value_on_the_left_asks_the_same() -> None:
+    assert (2015 <= year) == (year >= 2015)  # noqa: SIM300 - the order is the point
+    assert (2015 > year) == (year < 2015)  # noqa: SIM300 - as above
+
+
+def test_a_chained_comparison_is_refused_instead_of_half_lost() -> None:
+    with pytest.raises(TypeError, match="use between"):
+        _ = 2000 < year < 2010
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: year >= "1/2",
+        lambda: year.between("a/b", "c"),
+        lambda: year.not_between("a", ""),
+        lambda: year.starts_with("a*"),
+        lambda: year.ends_with("*a"),
+        lambda: year.all_of("a&&b"),
+        lambda: year.all_of(*()),
+        lambda: year != "",
+        lambda: year < None,
+    ],
+)
+def test_a_value_that_the_operator_cannot_carry_is_refused(ask: Callable[[], object]) -> None:
+    with pytest.raises(CriteriaError):
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (year != 2015, "field('year') != '2015'"),
+        (year >= 2015, "field('year') >= '2015'"),
+        (year.between(1, 2), "field('year').between('1', '2')"),
+        (year.exists(), "field('year').exists()"),
+        (text("star wars"), "text('star wars')"),
+        (raw("x-y", True), "raw('x-y', 'true')"),
+    ],
+)
+def test_a_question_shows_how_it_is_asked(made: object, shown: str) -> None:
+    assert repr(made) == shown
+
+
+def test_free_text_and_any_parameter_go_under_their_own_names() -> None:
+    assert (text("star wars").parameter, text("star wars").wire) == ("q", "star wars")
+    assert (raw("hint", 5).parameter, raw("hint", 5).wire) == ("hint", "5")
+
+
+@pytest.mark.parametrize("ask", [lambda: text("  "), lambda: text(WRONG), lambda: raw("", "x"), lambda: raw("x", None)])
+def test_words_and_parameters_that_say_nothing_are_refused(ask: Callable[[], object]) -> None:
+    with pytest.raises(CriteriaError):
+        ask()
+
+
+def test_a_parameter_is_not_joined_by_pythons_words_either() -> None:
+    with pytest.raises(TypeError, match="give where"):
+        _ = text("a") and text("b")

@@ -31,6 +31,8 @@ def test_the_public_surface_is_pinned() -> None:
         "StringExpressionFactory",
         "__version__",
         "field",
+        "raw",
+        "text",
         "where",
     ]
 
