@@ -27,10 +27,12 @@ __all__ = [
     "AuthType",
     "ClientGrant",
     "Credential",
+    "Grant",
     "OwnToken",
     "Token",
     "TokenKey",
     "TokenStore",
+    "basic",
     "check_secure",
     "refusal",
 ]
@@ -43,12 +45,13 @@ REFUSALS = frozenset({400, 401, 403})
 
 
 class AuthType(enum.Enum):
-    """How a client proves who it is; the values are those of 4.4.0."""
+    """How a client proves who it is; the values are those of 4.4.0, and `PASSWORD` is new."""
 
     CLIENT_GRANT = 1
     NO_AUTH = 2
     BYO_TOKEN = 3
     MUTUAL = 4
+    PASSWORD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,10 @@ class Token:
 
 
 class TokenKey(NamedTuple):
-    """Whose token it is: a wrong secret never finds somebody else's token."""
+    """Whose token it is, a client's or a user's: a wrong secret never finds somebody else's token."""
 
     token_url: str
-    client_id: str
+    name: str
     secret_digest: str
 
 
@@ -107,6 +110,10 @@ class Credential(Protocol):
     """What a shell needs to know about an authentication type."""
 
     @property
+    def options(self) -> str:
+        """The options to check when the identity service refuses it."""
+
+    @property
     def key(self) -> TokenKey | None:
         """Clients with the same key share one token; None shares with nobody."""
 
@@ -131,6 +138,7 @@ class Anonymous:
     """No token: `NO_AUTH`, and `MUTUAL`, where the TLS certificate is the proof."""
 
     key: TokenKey | None = None
+    options = ""
     renewable = False
 
     def current(self, now: float) -> Token | None:  # noqa: ARG002, D102 - see Credential
@@ -152,6 +160,8 @@ class OwnToken:
     Raises:
         ValueError: There is no token.
     """
+
+    options = "byo_token"
 
     def __init__(self, token: str | Callable[[], str]) -> None:
         self.key: TokenKey | None = None
@@ -183,26 +193,20 @@ class OwnToken:
         raise NotImplementedError("the caller's own token is not asked for by a request")
 
 
-class ClientGrant:
-    """`CLIENT_GRANT`: OAuth2 client credentials (RFC 6749, 4.4), by HTTP Basic.
+class Grant:
+    """What the types have in common whose tokens an identity service gives out; only the request for one differs.
 
     Args:
-        token_url: Where tokens are given out.
-        client_id: The client's id.
-        client_secret: Its secret.
+        key: Whose token it is.
         store: Where tokens are kept.
         own_token: A token to begin with; it is used until it is refused, and is not shared with other clients.
     """
 
+    options = ""
     renewable = True
 
-    def __init__(
-        self, token_url: str, client_id: str, client_secret: str, store: TokenStore, own_token: str | None = None
-    ) -> None:
-        digest = hashlib.sha256(client_secret.encode()).hexdigest()
-        self.key: TokenKey = TokenKey(token_url, client_id, digest)
-        self._client_id = client_id
-        self._client_secret = client_secret
+    def __init__(self, key: TokenKey, store: TokenStore, own_token: str | None = None) -> None:
+        self.key: TokenKey = key
         self._store = store
         self._own = Token(_token_text(own_token)) if own_token is not None else None
 
@@ -217,21 +221,50 @@ class ClientGrant:
             self._store.discard(self.key, token)
 
     def renewal(self) -> Call | Token | None:  # noqa: D102 - see Credential
-        from oauthlib.oauth2 import BackendApplicationClient  # noqa: PLC0415 - 30 ms that only this type pays
-
-        body: str = BackendApplicationClient(client_id=self._client_id).prepare_request_body()
-        pair = base64.b64encode(f"{self._client_id}:{self._client_secret}".encode()).decode()
-        headers = {
-            "Authorization": f"Basic {pair}",
-            "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
-            "Accept": "application/json",
-        }
-        return Call("POST", self.key.token_url, headers, body.encode(), authenticated=False, expects=Expects.BYTES)
+        raise NotImplementedError
 
     def accept(self, answer: Answer, now: float) -> Token:  # noqa: D102 - see Credential
         token = _granted(answer, now)
         self._store.put(self.key, token)
         return token
+
+
+class ClientGrant(Grant):
+    """`CLIENT_GRANT`: OAuth2 client credentials (RFC 6749, 4.4), by HTTP Basic.
+
+    Args:
+        token_url: Where tokens are given out.
+        client_id: The client's id.
+        client_secret: Its secret.
+        store: Where tokens are kept.
+        own_token: A token to begin with, see `Grant`.
+    """
+
+    options = "grant_client_id and grant_client_secret"
+
+    def __init__(
+        self, token_url: str, client_id: str, client_secret: str, store: TokenStore, own_token: str | None = None
+    ) -> None:
+        digest = hashlib.sha256(client_secret.encode()).hexdigest()
+        super().__init__(TokenKey(token_url, client_id, digest), store, own_token)
+        self._client_id = client_id
+        self._client_secret = client_secret
+
+    def renewal(self) -> Call | Token | None:  # noqa: D102 - see Credential
+        from oauthlib.oauth2 import BackendApplicationClient  # noqa: PLC0415 - 30 ms that only this type pays
+
+        body: str = BackendApplicationClient(client_id=self._client_id).prepare_request_body()
+        headers = {
+            "Authorization": basic(self._client_id, self._client_secret),
+            "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+            "Accept": "application/json",
+        }
+        return Call("POST", self.key.token_url, headers, body.encode(), authenticated=False, expects=Expects.BYTES)
+
+
+def basic(client_id: str, client_secret: str) -> str:
+    """The `Authorization` header of a client (RFC 7617, in UTF-8)."""
+    return "Basic " + base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
 
 
 def _granted(answer: Answer, now: float) -> Token:
@@ -252,19 +285,25 @@ def _granted(answer: Answer, now: float) -> Token:
     return Token(text, now + lifetime - min(RENEW_AHEAD, lifetime / 10) if lifetime > 0 else None)
 
 
-def refusal(error: HttpError) -> AuthorisationError | None:
-    """The `AuthorisationError` for a failed token request, its `cause` the OAuth error; None if it was no refusal."""
+def refusal(error: HttpError, options: str) -> AuthorisationError | None:
+    """The `AuthorisationError` for a failed token request, its `cause` the OAuth error; None if it was no refusal.
+
+    Args:
+        error: What the token request ended in.
+        options: The options that the caller is to check.
+    """
     if error.status_code not in REFUSALS:
         return None
     cause: BaseException = error
-    if isinstance(error.message, dict) and "error" in error.message:
+    # An error in the platform's general shape has an `error` too, but that is only the name of the status.
+    if isinstance(error.message, dict) and "error" in error.message and "statusCode" not in error.message:
         try:
             _parse(msgspec.json.encode(error.message))
         except _NotGrantedError as oauth_error:
             cause = oauth_error.__cause__ or error
     return AuthorisationError(
         f"the identity service refused the client's credentials: {cause}. "
-        f"Check grant_client_id and grant_client_secret (status {error.status_code} from {error.url})",
+        f"Check {options} (status {error.status_code} from {error.url})",
         cause,
     )
 

@@ -66,6 +66,7 @@ class Call:
         repeatable: Whether sending it twice does no harm.
         authenticated: Whether the client's token goes with it.
         expects: What the answer's body must be.
+        own_origin: Whether a redirect to another origin is refused, because the body holds a secret.
     """
 
     method: str
@@ -77,6 +78,7 @@ class Call:
     repeatable: bool = True
     authenticated: bool = True
     expects: Expects = Expects.JSON
+    own_origin: bool = False
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -139,7 +141,7 @@ def redirected(call: Call, response: httpx2.Response) -> Call | None:
     an `Authorization` header goes along.
 
     Raises:
-        TooManyRedirects: The redirect leads to something that is not HTTP.
+        TooManyRedirects: The redirect leads to something that is not HTTP, or a secret to another origin.
     """
     location = response.headers.get("location")
     if response.status_code not in _REDIRECTS or not location:
@@ -151,6 +153,10 @@ def redirected(call: Call, response: httpx2.Response) -> Call | None:
         raise TooManyRedirects(f"a redirect that cannot be followed, to {location!r:.200}", error) from error
     if not url.startswith(("http://", "https://")):
         raise TooManyRedirects(f"a redirect that cannot be followed, to {location!r:.200}")
+    if call.own_origin and not same_origin:
+        raise TooManyRedirects(
+            f"a redirect to {without_user_info(url)!r:.200}, where the secret in the body must not go"
+        )
     following = replace(call, url=url)
     if response.status_code == HTTPStatus.SEE_OTHER:
         following = replace(following, method="GET", body=None)

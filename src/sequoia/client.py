@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self, Unpack
 
-from sequoia.auth import AuthType, Credential, check_secure
+from sequoia.auth import Credential, check_secure
 from sequoia.calls import Call
 from sequoia.describing import Described
-from sequoia.endpoint import BusinessEndpoint, Endpoint, Strategy
+from sequoia.endpoint import BusinessEndpoint, Endpoint, RouteEndpoint, Strategy
 from sequoia.error import AuthorisationError, NotFound, ResourceNotFound
 from sequoia.operations import BusinessPath, ResourcePath, any_call
 from sequoia.registry import RegisteredService, Registry, no_registry
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
+from sequoia.routes import RoutePath
 from sequoia.sending import Sender
 from sequoia.settings import ClientOptions, Settings
 from sequoia.urls import Params
@@ -166,9 +167,10 @@ class Client:
 
     def _token_url(self, registry: Registry) -> str | None:
         """Where tokens are given out; None for a client that fetches none."""
-        if self._settings.auth_type is not AuthType.CLIENT_GRANT:
+        path = self._settings.token_path
+        if path is None:
             return None
-        url = f"{registry.find('identity').base_url()}/oauth/token"
+        url = f"{registry.find('identity').base_url()}{path}"
         self._check_secure(url, "the token endpoint")
         return url
 
@@ -208,6 +210,20 @@ class Service:
     def business(self, path_template: str) -> BusinessEndpoint:
         """A business endpoint: `service.business("/$service/$owner:$ref")`, a `string.Template` of its path."""
         return BusinessEndpoint(self._sender, BusinessPath(self.location, path_template))
+
+    def route(self, route: str, /, **values: Any) -> RouteEndpoint:
+        """A business endpoint by its name in the descriptor: `client.gateway.route("feeds", owner="acme", name="x")`.
+
+        Args:
+            route: Name of the route.
+            **values: Values of its path and query parameters; the rest may follow with `fetch`.
+
+        Raises:
+            ResourceNotFound: The descriptor has no such route; the message names the close matches.
+            ClientError: The descriptor cannot be read.
+        """
+        descriptor = self._described.needed(self._sender.operation().without_empty_rule())
+        return RouteEndpoint(self._sender, RoutePath(self.location, descriptor.route(route)), values)
 
     def __getitem__(self, name: str) -> Endpoint:
         if not isinstance(name, str) or name in {"", ".", ".."}:

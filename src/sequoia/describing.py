@@ -38,6 +38,7 @@ class Described:
         self.known: Descriptor | None = None
         self._sender = sender
         self._tried = False
+        self._failure: ClientError | None = None
         self._reading = threading.Lock()
 
     def read(self, operation: Operation) -> Descriptor | None:
@@ -50,8 +51,22 @@ class Described:
                     self.known = Descriptor.parse(self._sender.send(call, operation).data)
                 except ClientError as error:
                     _log.warning("the descriptor of the service %s cannot be read: %s", self.name, error)
+                    self._failure = error
                 self._tried = True
             return self.known
+
+    def needed(self, operation: Operation) -> Descriptor:
+        """The descriptor, for what cannot be done without it.
+
+        Raises:
+            ClientError: It cannot be read; the error is that of the first time it was asked for.
+        """
+        descriptor = self.read(operation)
+        if descriptor is None:
+            raise ClientError(
+                f"the descriptor of the service {self.name} cannot be read: {self._failure}", self._failure
+            )
+        return descriptor
 
     def resolver(self, path: ResourcePath, operation: Operation) -> Resolver | None:
         """What attaches included resources to their parents, if the client was asked to (`model_resolution`)."""

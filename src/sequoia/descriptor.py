@@ -9,7 +9,7 @@ import msgspec
 from sequoia.error import DecodeError, ResourceNotFound
 from sequoia.names import json_key, suggestion
 
-__all__ = ["Descriptor", "Relationship", "ResourceType"]
+__all__ = ["Descriptor", "Filterable", "Relationship", "ResourceType", "Route", "RouteInput", "RouteInputs"]
 
 
 class _Described(msgspec.Struct, rename="camel", kw_only=True):
@@ -50,12 +50,41 @@ class ResourceType(_Described):
     relationships: dict[str, Relationship] = {}
 
 
+class RouteInput(_Described):
+    """A parameter of a route."""
+
+    name: str
+    required: bool = False
+    flags: dict[str, Any] = {}
+
+    @property
+    def is_required(self) -> bool:
+        """Whether the route cannot do without it; descriptors say so in one of two ways."""
+        return self.required or self.flags.get("presence") == "required"
+
+
+class RouteInputs(_Described):
+    """What a route takes besides a body."""
+
+    query: list[RouteInput] = []
+
+
+class Route(_Described):
+    """A business endpoint: `GET /f/{owner}/{name}/{variant?}`."""
+
+    name: str
+    path: str
+    method: str = "GET"
+    inputs: RouteInputs = msgspec.field(default_factory=RouteInputs)
+
+
 class Descriptor(_Described):
     """A service's descriptor (`/descriptor/raw`), as far as the SDK reads it."""
 
     name: str = ""
     title: str = ""
     resourcefuls: dict[str, ResourceType] = {}
+    routes: list[Route] = []
 
     @classmethod
     def parse(cls, data: Any) -> Descriptor:
@@ -79,6 +108,18 @@ class Descriptor(_Described):
         if found is None:
             near = suggestion(json_key(name), self.resourcefuls)
             raise ResourceNotFound(f"the service {self.name!r} has no resource {name!r}: {near}", 404)
+        return found
+
+    def route(self, name: str) -> Route:
+        """The route of this name.
+
+        Raises:
+            ResourceNotFound: There is none; the message names the close matches.
+        """
+        found = next((route for route in self.routes if route.name == name), None)
+        if found is None:
+            near = suggestion(name, {route.name for route in self.routes})
+            raise ResourceNotFound(f"the service {self.name!r} has no route {name!r}: {near}", 404)
         return found
 
     def link_field(self, relationship: Relationship) -> str | None:

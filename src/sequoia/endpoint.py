@@ -13,10 +13,11 @@ from sequoia.error import HttpError, NotFound
 from sequoia.operations import BusinessPath, Refs, ResourcePath, version_conflict
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
+from sequoia.routes import RoutePath
 from sequoia.sending import Operation, Sender
 from sequoia.urls import Params
 
-__all__ = ["BusinessEndpoint", "Endpoint", "Strategy"]
+__all__ = ["BusinessEndpoint", "Endpoint", "RouteEndpoint", "Strategy"]
 
 Strategy = Mapping[str, Any] | None
 
@@ -183,3 +184,34 @@ class BusinessEndpoint:
 
     def __repr__(self) -> str:
         return f"<BusinessEndpoint {self._path.location}{self._path.template}>"
+
+
+class RouteEndpoint:
+    """A route of a service, with some of its values; `fetch` gives the rest, and sends.
+
+    Args:
+        sender: Sends the request.
+        path: The route.
+        values: Values of its parameters, by name.
+    """
+
+    def __init__(self, sender: Sender, path: RoutePath, values: Mapping[str, Any]) -> None:
+        self._sender = sender
+        self._path = path
+        self._values = values
+
+    def fetch(self, content: Any = None, /, **values: Any) -> Response:
+        """Ask the route, by the method that the descriptor names; the answer is in `.data`.
+
+        Args:
+            content: A body: JSON text, or anything that can be made JSON.
+            **values: Further values of its parameters; they win over those given before.
+
+        Raises:
+            ValueError: The route needs a value that is not given, or does not know one that is; nothing was sent.
+        """
+        call = self._path.call({**self._values, **values}, content)
+        return Response(self._sender.send(call, self._sender.operation()))
+
+    def __repr__(self) -> str:
+        return f"<RouteEndpoint {self._path!r}>"

@@ -22,7 +22,7 @@ from sequoia.payload import check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
-__all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "version_conflict"]
+__all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "json_body", "version_conflict"]
 
 # Bounds of one URL: the platform's clients have been seen to send 119 refs and 6 KB.
 REFS_A_CALL = 50
@@ -148,7 +148,7 @@ class BusinessPath:
                 f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots"
             )
         url = f"{self.location}/{path.removeprefix('/')}"
-        return Call(method, with_query(url, params or {}), body=_json(body), repeatable=method == "GET")
+        return Call(method, with_query(url, params or {}), body=json_body(body), repeatable=method == "GET")
 
 
 def any_call(  # noqa: PLR0913 - what a request consists of
@@ -265,7 +265,12 @@ def _field_names(fields: Iterable[str]) -> str:
     return ",".join(sorted(names))
 
 
-def _json(body: Any) -> bytes | None:
+def json_body(body: Any) -> bytes | None:
+    """A business endpoint's body: JSON text as it is, anything else made JSON, None for none.
+
+    Raises:
+        ValueError: It is not JSON, and cannot be made so.
+    """
     if body is None:
         return None
     if isinstance(body, str | bytes):

@@ -190,7 +190,7 @@ class Sender:
             try:
                 answer = self.send(renewal, Operation(operation.correlation_id, self._renewal_policy))
             except HttpError as error:
-                refused_grant = refusal(error)
+                refused_grant = refusal(error, self._credential.options)
                 if refused_grant is None:
                     raise
                 raise refused_grant from error

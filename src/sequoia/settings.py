@@ -17,6 +17,7 @@ from sequoia._version import __version__
 from sequoia.auth import PROCESS_TOKENS, Anonymous, AuthType, ClientGrant, Credential, OwnToken, TokenStore
 from sequoia.clock import Clock, SystemClock
 from sequoia.names import suggestion
+from sequoia.password import PasswordGrant, PasswordLogin, User
 from sequoia.retry import RetryPolicy
 from sequoia.urls import check_http_url
 
@@ -35,6 +36,9 @@ class ClientOptions(TypedDict, total=False):
     grant_client_id: str | None
     grant_client_secret: str | None
     byo_token: str | Callable[[], str] | None
+    username: str | None
+    password: str | None
+    directory: str | None
     client_cert: str | Path | None
     client_key: str | Path | None
     server_cert: str | Path | None
@@ -56,14 +60,17 @@ class ClientOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a client was told.
+    r"""What a client was told.
 
     Attributes:
         registry_url: The registry's list of services: `https://registry.example.com/services/acme`.
         auth_type: How the client proves who it is.
-        grant_client_id: OAuth2 client id, for `CLIENT_GRANT`.
-        grant_client_secret: OAuth2 client secret, for `CLIENT_GRANT`.
+        grant_client_id: OAuth2 client id, for `CLIENT_GRANT`; for `PASSWORD` by the OAuth password grant as well.
+        grant_client_secret: OAuth2 client secret, likewise.
         byo_token: A bearer token, or for `BYO_TOKEN` also a function that returns one.
+        username: Name of an end user, for `PASSWORD`: `name`, or `directory\name`.
+        password: The user's password.
+        directory: The user's directory, if `username` has none in it.
         client_cert: Path of the client's certificate (PEM), for `MUTUAL`.
         client_key: Path of the client's private key (PEM), for `MUTUAL`.
         server_cert: Path of the certificate to trust (PEM), for `MUTUAL`.
@@ -88,6 +95,9 @@ class Settings:
     grant_client_id: str | None = field(default=None, repr=False)
     grant_client_secret: str | None = field(default=None, repr=False)
     byo_token: str | Callable[[], str] | None = field(default=None, repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    directory: str | None = None
     client_cert: str | Path | None = None
     client_key: str | Path | None = None
     server_cert: str | Path | None = None
@@ -157,6 +167,13 @@ class Settings:
         for name in ("grant_client_id", "grant_client_secret"):
             if not isinstance(getattr(self, name), str | None):
                 raise ValueError(f"{name} must be a string")
+        if self.auth_type is AuthType.PASSWORD:
+            User.of(self.username, self.password, self.directory)
+            if bool(self.grant_client_id) != bool(self.grant_client_secret):
+                raise ValueError(
+                    "AuthType.PASSWORD needs both of grant_client_id and grant_client_secret, for the OAuth password "
+                    "grant, or neither"
+                )
         if self.byo_token is not None:
             OwnToken(self.byo_token)
         if self.auth_type is AuthType.CLIENT_GRANT and callable(self.byo_token):
@@ -185,6 +202,13 @@ class Settings:
         agent = f"{(self.user_agent or '').strip()} {own}".strip()
         return {"User-Agent": agent, "Content-Type": content_type, "Accept": content_type}
 
+    @property
+    def token_path(self) -> str | None:
+        """Where the identity service gives tokens to such a client; None for a client that fetches none."""
+        if self.auth_type is AuthType.PASSWORD and not self.grant_client_id:
+            return "/pauth/token"
+        return "/oauth/token" if self.auth_type in {AuthType.CLIENT_GRANT, AuthType.PASSWORD} else None
+
     def credential(self, token_url: str | None) -> Credential:
         """What proves who the client is; `token_url` is there for the types that fetch tokens."""
         if self.auth_type is AuthType.CLIENT_GRANT:
@@ -193,6 +217,12 @@ class Settings:
             assert token_url is not None  # noqa: S101
             own = self.byo_token if isinstance(self.byo_token, str) else None
             return ClientGrant(token_url, self.grant_client_id, self.grant_client_secret, self._tokens, own)
+        if self.auth_type is AuthType.PASSWORD:
+            assert token_url is not None  # noqa: S101
+            user = User.of(self.username, self.password, self.directory)
+            if self.grant_client_id and self.grant_client_secret:
+                return PasswordGrant(token_url, user, self.grant_client_id, self.grant_client_secret, self._tokens)
+            return PasswordLogin(token_url, user, self._tokens)
         if self.auth_type is AuthType.BYO_TOKEN:
             assert self.byo_token is not None  # noqa: S101
             return OwnToken(self.byo_token)

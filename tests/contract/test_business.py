@@ -9,7 +9,7 @@ from tests.contract.data import content, load_contents, sent
 from tests.contract.servers import Served
 
 from sequoia import Client
-from sequoia.error import ConnectionError, HttpError, NotFound, ServerError
+from sequoia.error import ClientError, ConnectionError, HttpError, NotFound, ResourceNotFound, ServerError
 from sequoia.sandbox import Fault, Sandbox
 
 PROGRESS = {"state": "running", "percentage": 40, "steps": [{"name": "encode"}]}
@@ -162,3 +162,39 @@ def test_an_answer_that_is_no_json_and_does_not_claim_to_be(connect: Connect, se
     response = connect().get(f"{server.origin}/robots.txt")
     assert response.data is None
     assert response.raw.text == "User-agent: *"
+
+
+# Routes: business endpoints as the service's descriptor has them
+
+
+def test_a_route_is_asked_as_the_descriptor_says(client: Client, sandbox: Sandbox, owner: str) -> None:
+    sandbox.set_progress(f"{owner}:run-2", PROGRESS)
+    route = client.workflow.route("flowExecutionProgress", flowExecutionRef=f"{owner}:run-2")
+    assert route.fetch().data == PROGRESS
+    assert client.workflow.route("executionProgress", owner=owner).fetch(ref="run-2").data == PROGRESS
+
+
+def test_a_route_takes_a_body(client: Client, sandbox: Sandbox, owner: str) -> None:
+    answer = client.validation.route("validate", owner=owner, rule="r").fetch({"a": 1}, validation="full")
+    assert answer.data["statusCode"] == 200
+    request = sent(sandbox, "validation")[-1]
+    assert (request.method, request.path, request.query) == ("POST", f"/v/{owner}/r", (("validation", "full"),))
+
+
+def test_what_a_route_lacks_is_named_before_it_is_asked(client: Client, sandbox: Sandbox) -> None:
+    route = client.workflow.route("flowExecutionProgress")
+    sandbox.requests.clear()
+    with pytest.raises(ValueError, match="needs flowExecutionRef"):
+        route.fetch()
+    assert not sandbox.requests
+
+
+def test_a_route_that_there_is_not(client: Client) -> None:
+    with pytest.raises(ResourceNotFound, match="did you mean 'flowExecutionProgress'"):
+        client.workflow.route("flowExecutionProgres")
+
+
+def test_routes_need_the_descriptor(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault(status=404, service="workflow", path="/descriptor/raw", times=1))
+    with pytest.raises(ClientError, match="descriptor of the service workflow cannot be read"):
+        client.workflow.route("flowExecutionProgress")

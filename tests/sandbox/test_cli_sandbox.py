@@ -15,7 +15,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-NAMES = ["SEQUOIA_REGISTRY_URL", "SEQUOIA_OWNER", "SEQUOIA_CLIENT_ID", "SEQUOIA_CLIENT_SECRET"]
+NAMES = [
+    "SEQUOIA_REGISTRY_URL",
+    "SEQUOIA_OWNER",
+    "SEQUOIA_CLIENT_ID",
+    "SEQUOIA_CLIENT_SECRET",
+    "SEQUOIA_USERNAME",
+    "SEQUOIA_PASSWORD",
+]
 COMMAND = (sys.executable, "-m", "sequoia.cli", "sandbox")
 
 
@@ -80,7 +87,7 @@ def run(*arguments: str, command: tuple[str, ...] = COMMAND) -> subprocess.Compl
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_prints_four_lines_serves_and_stops(number: signal.Signals) -> None:
+def test_it_prints_six_lines_serves_and_stops(number: signal.Signals) -> None:
     with served("--port", "0", "--owner", "studio", "--client-id", "tester") as (process, variables):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/services/studio", variables["SEQUOIA_REGISTRY_URL"])
         assert (variables["SEQUOIA_OWNER"], variables["SEQUOIA_CLIENT_ID"]) == ("studio", "tester")
@@ -92,6 +99,7 @@ def test_it_prints_four_lines_serves_and_stops(number: signal.Signals) -> None:
     assert out == ""
     assert "Traceback" not in err
     assert variables["SEQUOIA_CLIENT_SECRET"] not in err
+    assert variables["SEQUOIA_PASSWORD"] not in err
 
 
 @pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT, signal.SIGTERM)])
@@ -105,19 +113,25 @@ def test_signals_that_come_at_once_stop_it_as_one_does(numbers: tuple[signal.Sig
     assert err.endswith("The sandbox has stopped.\n")
 
 
-def test_the_registry_is_on_the_port_asked_for_and_the_secret_is_that_of_the_environment() -> None:
+def test_the_registry_is_on_the_port_asked_for_and_the_secrets_are_those_of_the_environment() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     secret = 'it\'s a "secret" $HOME'
-    with served("--port", str(port), "--token-lifetime", "600", SEQUOIA_CLIENT_SECRET=secret) as (process, variables):
+    password = "pa\\ss'w\"ord $HOME"
+    secrets = {"SEQUOIA_CLIENT_SECRET": secret, "SEQUOIA_PASSWORD": password}
+    with served("--port", str(port), "--token-lifetime", "600", "--username", "ann", **secrets) as (process, variables):
         assert variables == {
             "SEQUOIA_REGISTRY_URL": f"http://127.0.0.1:{port}/services/acme",
             "SEQUOIA_OWNER": "acme",
             "SEQUOIA_CLIENT_ID": "sandbox-client",
             "SEQUOIA_CLIENT_SECRET": secret,
+            "SEQUOIA_USERNAME": "acme\\ann",
+            "SEQUOIA_PASSWORD": password,
         }
-        _, header = sign_in(variables)
+        locations, header = sign_in(variables)
+        login = {"username": variables["SEQUOIA_USERNAME"], "password": variables["SEQUOIA_PASSWORD"]}
+        assert httpx2.post(f"{locations['identity']}/pauth/token", json=login, trust_env=False).status_code == 200
         assert header
         stop(process)
 

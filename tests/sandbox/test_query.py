@@ -210,15 +210,25 @@ def test_the_known_refusal_of_a_bad_field(service: DataService) -> None:
         ("withtype=movie", "withtype", "not allowed"),
         ("title=Ash", "title", "not allowed"),
         ("orderBy=title", "orderBy", "not allowed"),
-        ("q=ash", "q", "not supported by this sandbox yet"),
-        ("withTitle=!Ash", "withTitle", "operator !"),
-        ("withTitle=*", "withTitle", "operator *"),
-        ("withTitle=A*", "withTitle", "operator *"),
-        ("withTitle=Ash||*sh", "withTitle", "operator *"),
-        ("withReleaseYear=1999/2001", "withReleaseYear", "operator /"),
-        ("withAvailabilityStartAt=/2020", "withAvailabilityStartAt", "operator /"),
-        ("available=true", "available", "operator /"),
-        ("withTags=a||b%26%26c", "withTags", "together"),
+        ("q=", "q", "must have a word"),
+        ("q=%2B-%22", "q", "must have a word"),
+        ("q=" + "+".join(f"w{number}" for number in range(51)), "q", "at most 50 words"),
+        ("withType=mo*", "withType", "operator * is not supported"),
+        ("withType=*vie", "withType", "operator * is not supported"),
+        ("withOrder=1*", "withOrder", "operator * is not supported"),
+        ("withTitle=*s*", "withTitle", "with q"),
+        ("withTitle=**", "withTitle", "with q"),
+        ("withTitle=Ash||*s*", "withTitle", "with q"),
+        ("withTitle=!", "withTitle", "empty"),
+        ("withTitle=!!Ash", "withTitle", "before the whole value"),
+        ("withTitle=Ash||!wind", "withTitle", "before the whole value"),
+        ("withTags=a||b%26%26", "withTags", "empty"),
+        ("withAvailabilityStartAt=/", "withAvailabilityStartAt", "one slash"),
+        ("withAvailabilityStartAt=2020/2021/2022", "withAvailabilityStartAt", "one slash"),
+        ("withAvailabilityStartAt=2020/then", "withAvailabilityStartAt", "timestamp"),
+        ("withScore=0.1/0.2", "withScore", "a path, a colon and a range"),
+        ("withScore=fans:low/", "withScore", "must be a number"),
+        ("available=true&available=false", "available", "twice"),
         ("withTags=", "withTags", "empty"),
         ("withTags=x||", "withTags", "empty"),
         ("withOrder=ten", "withOrder", "must be a number"),
@@ -288,6 +298,7 @@ def test_predefined_filters_of_a_descriptor() -> None:
     filters = {
         "withKind": {"type": "with", "fieldNamePath": "kind"},
         "young": {"type": "predefined", "values": {"true": {"withKind": "pup||kit"}}},
+        "old": {"type": "predefined", "values": {"true": {"withAge": "*"}}},
     }
     store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
     descriptor = {"name": "zoo", "resourcefuls": {"animals": {"fields": fields, "filters": filters}}}
@@ -295,4 +306,6 @@ def test_predefined_filters_of_a_descriptor() -> None:
     zoo.load("animals", [{"owner": "a", "name": kind, "kind": kind} for kind in ("pup", "kit", "dog")], user="a:b")
     assert [item["name"] for item in get(zoo, "young=true", "/data/animals")["animals"]] == ["kit", "pup"]
     assert len(get(zoo, "young=false", "/data/animals")["animals"]) == 3
+    assert [item["name"] for item in get(zoo, "young=true&withKind=!pup", "/data/animals")["animals"]] == ["kit"]
+    assert "withAge, which is no filter" in refusal(zoo, "old=true", "/data/animals")["message"]
     store.close()

@@ -166,6 +166,9 @@ def test_an_announcement_that_fails_leaves_nothing_behind(http: httpx2.Client) -
         {"client_id": "a:b"},
         {"client_id": ""},
         {"client_secret": ""},
+        {"username": "acme\\ann"},
+        {"username": ""},
+        {"password": ""},
         {"port": -1},
         {"port": 65_536},
         {"demo": -1},
@@ -186,8 +189,12 @@ def test_the_environment_points_at_the_sandbox_and_the_repr_keeps_the_secret() -
             "SEQUOIA_OWNER": "studio",
             "SEQUOIA_CLIENT_ID": "tester",
             "SEQUOIA_CLIENT_SECRET": sandbox.client_secret,
+            "SEQUOIA_USERNAME": r"studio\sandbox-user",
+            "SEQUOIA_PASSWORD": sandbox.password,
         }
-        assert len(sandbox.client_secret) == 32
+        assert len(sandbox.client_secret) == len(sandbox.password) == 32
+        assert Sandbox().password != sandbox.password
+        assert sandbox.password not in repr(sandbox)
         assert Sandbox().client_secret != sandbox.client_secret
         assert sandbox.client_secret not in repr(sandbox)
         assert sandbox.client_secret not in repr(list(sandbox.requests))

@@ -37,8 +37,8 @@ def _accept(grant: ClientGrant, content: bytes | None = None, **body: Any) -> To
 
 
 def test_the_types_have_the_values_of_4_4_0() -> None:
-    assert [(one.name, one.value) for one in AuthType][:4] == [
-        ("CLIENT_GRANT", 1), ("NO_AUTH", 2), ("BYO_TOKEN", 3), ("MUTUAL", 4)
+    assert [(one.name, one.value) for one in AuthType] == [
+        ("CLIENT_GRANT", 1), ("NO_AUTH", 2), ("BYO_TOKEN", 3), ("MUTUAL", 4), ("PASSWORD", 5)
     ]  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def test_an_oauth_error_in_an_answer_of_success_is_the_cause() -> None:
 def test_a_refused_grant_has_the_oauth_error_as_its_cause(status: int, code: str, cls: type[Exception]) -> None:
     error = http_error(status, {"code": status, "error": code, "error_description": "not valid"})
     error.url = URL
-    refused = refusal(error)
+    refused = refusal(error, "grant_client_id")
     assert refused is not None
     assert isinstance(refused.cause, cls)
     assert "not valid" in str(refused)
@@ -221,14 +221,14 @@ def test_a_refused_grant_has_the_oauth_error_as_its_cause(status: int, code: str
 @pytest.mark.parametrize("message", ["401 Unauthorized, without a body", {"message": "no"}, ["no"], None, {"error": 7}])
 def test_a_refusal_that_is_no_oauth_error_is_one_all_the_same(message: Any) -> None:
     error = http_error(401, message)
-    refused = refusal(error)
+    refused = refusal(error, "grant_client_id")
     assert refused is not None
     assert refused.cause is not None
 
 
 @pytest.mark.parametrize("status", [404, 405, 408, 425, 429, 500, 502, 503])
 def test_an_identity_service_in_trouble_refuses_nobody(status: int) -> None:
-    assert refusal(http_error(status, {"error": "server_error"})) is None
+    assert refusal(http_error(status, {"error": "server_error"}), "grant_client_id") is None
 
 
 # ---- other types ----

@@ -29,7 +29,14 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 _BLOCK = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?://)([^)#\s]+)")
-_VARIABLES = ("SEQUOIA_REGISTRY_URL", "SEQUOIA_OWNER", "SEQUOIA_CLIENT_ID", "SEQUOIA_CLIENT_SECRET")
+_VARIABLES = (
+    "SEQUOIA_REGISTRY_URL",
+    "SEQUOIA_OWNER",
+    "SEQUOIA_CLIENT_ID",
+    "SEQUOIA_CLIENT_SECRET",
+    "SEQUOIA_USERNAME",
+    "SEQUOIA_PASSWORD",
+)
 _NOT_RUN_AT_MOST = 0
 
 Stored = Callable[[], dict[str, int | None]]
@@ -171,7 +178,7 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
 
 
 def _run(script: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a script as a user would: the four variables, and nothing of this process but what Python needs."""
+    """Run a script as a user would: the six variables, and nothing of this process but what Python needs."""
     needed = ("PATH", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
     environment = {name: os.environ[name] for name in needed if name in os.environ} | {"NO_PROXY": "127.0.0.1"}
     assert set(variables) == set(_VARIABLES)

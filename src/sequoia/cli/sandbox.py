@@ -48,6 +48,7 @@ class _DemoSize(click.ParamType[bool | int]):
 @click.option("--port", type=click.IntRange(0, 65_535), default=8700, show_default=True, help="Port of the registry.")
 @click.option("--owner", default="acme", show_default=True, help="Tenant that the printed URL names.")
 @click.option("--client-id", default="sandbox-client", show_default=True, help="Client id that gets tokens.")
+@click.option("--username", default="sandbox-user", show_default=True, help="User that gets tokens.")
 @click.option(
     "--demo", is_flag=False, flag_value=_SMALL, type=_DemoSize(), help="Load a demo catalogue [of N contents]."
 )
@@ -59,12 +60,14 @@ class _DemoSize(click.ParamType[bool | int]):
 def sandbox(descriptors: tuple[str, ...], demo: bool | int | None, **options: Any) -> None:
     """Serve a Sequoia on this machine, and print the variables that point a program at it.
 
-    The client secret is that of the variable SEQUOIA_CLIENT_SECRET, or a random one. Ctrl-C and SIGTERM end it.
+    The client secret and the user's password are those of the variables SEQUOIA_CLIENT_SECRET and SEQUOIA_PASSWORD, or
+    random ones. Ctrl-C and SIGTERM end it.
     """
     secret = os.environ.get("SEQUOIA_CLIENT_SECRET") or None
+    password = os.environ.get("SEQUOIA_PASSWORD") or None
     files = [Path(file) for file in descriptors]
     try:
-        served = Sandbox(descriptors=files, demo=demo or False, client_secret=secret, **options)
+        served = Sandbox(descriptors=files, demo=demo or False, client_secret=secret, password=password, **options)
     except ValueError as error:
         raise _Refusal(str(error)) from error
     try:

@@ -108,10 +108,16 @@ def _input(name: str, *, required: bool) -> dict[str, Any]:
     return {"name": name, "type": "string", "required": required, "description": "", "examples": [], "invalids": []}
 
 
+_BEARER = {"strategies": ["bearer"], "mode": "required"}
 _REGISTRY_ROUTES = (_route("services", "GET", "/services/{owner}/{service?}", "The services of an owner"),)
 _IDENTITY_ROUTES = (
     _route("token", "POST", "/oauth/token", "Exchanges a grant for an access token"),
     _route("revoke", "POST", "/oauth/revoke", "Makes an access token stop working"),
+    _route("login", "POST", "/pauth/token", "Exchanges a user's name and password for an access token"),
+    {**_route("tenants", "GET", "/pauth/tenants", "The tenants of the user"), "auth": _BEARER},
+    {**_route("access", "GET", "/pauth/access", "What the user may do", ("tenants", "actions")), "auth": _BEARER},
+    _route("passwords", "POST", "/pauth/passwords", "Replaces a password"),
+    _route("passwordResets", "POST", "/pauth/password-resets", "Asks for a token that replaces a password"),
 )
 _VALIDATION_ROUTES = (
     _route("validate", "POST", "/v/{owner}/{rule}", "Holds a document against a rule", ("validation",)),

@@ -35,6 +35,10 @@ class Business:
         """
         self._progress[ref] = msgspec.json.encode(progress)
 
+    def clear(self) -> None:
+        """Forget what the progress endpoints were told to answer."""
+        self._progress.clear()
+
     def routes(self, descriptor: Mapping[str, Any]) -> tuple[Route, ...]:
         """Those of the known endpoints that `descriptor` declares; the first segment of the path tells."""
         declared = {split_path(str(route["path"]))[:1] for route in descriptor.get("routes", ())}

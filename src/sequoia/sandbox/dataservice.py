@@ -12,7 +12,7 @@ import msgspec
 
 from sequoia.sandbox.browse import browse
 from sequoia.sandbox.documents import Problem, deleted, finish, merged, new_name, reap_time, record, validate
-from sequoia.sandbox.index import Axis, axes
+from sequoia.sandbox.index import Axis, axes, text_paths
 from sequoia.sandbox.linked import Linker
 from sequoia.sandbox.payload import documents_of, refuse
 from sequoia.sandbox.projection import show
@@ -52,6 +52,7 @@ class DataService:
         self._embedded_pages = embedded_pages
         self._names = names
         self._axes: dict[str, tuple[Axis, ...]] = {}
+        self._texts: dict[str, tuple[str, ...]] = {}
         self._collections: dict[str, Collection] = {}
         for resource in schema.resources.values():
             self._open(resource)
@@ -59,13 +60,16 @@ class DataService:
     def _open(self, resource: Resource) -> None:
         """Connect a resource with its documents; those of a data file may be indexed for an older descriptor."""
         found = self._axes[resource.plural] = axes(resource)
+        texts = self._texts[resource.plural] = text_paths(resource)
         kinds = {axis.path: axis.kind for axis in found} | {axis.order: axis.kind for axis in found if axis.sort}
+        # No field has this name: it makes other free text a reason to index again, like any other axis.
+        kinds[":text"] = "+".join(texts)
         with self._store.transaction():
             collection, stale = self._store.collection(self._schema.name, resource.plural, kinds)
             self._collections[resource.plural] = collection
             rows = collection.every() if stale else iter(())
             while chunk := list(islice(rows, _CHUNK)):
-                collection.put([record(found, msgspec.json.decode(merged(row))) for row in chunk])
+                collection.put([record(found, texts, msgspec.json.decode(merged(row))) for row in chunk])
 
     def handle(self, request: Request, *, user: str) -> Reply:
         """Answer one request.
@@ -85,7 +89,7 @@ class DataService:
         elif request.method == "DELETE" and refs is not None:
             reply = self._delete(resource, refs, request, user)
         elif request.method in {"GET", "HEAD"}:
-            query = parse_query(resource, request.query)
+            query = parse_query(resource, request.query, now=self._store.now())
             reply = self._browse(resource, query) if refs is None else self._read(resource, refs, query)
         else:
             allow = "GET, HEAD, POST" if refs is None else "GET, HEAD, PUT, DELETE"
@@ -158,8 +162,8 @@ class DataService:
         """The envelope: meta, documents, and linked items if asked for. Stored texts go into it as they are."""
         linked = b""
         if query.linked:
-            owner = query.selection.owner
-            linker = Linker(self._schema, self._collections, resource, self._embedded_pages, owner, query.lang)
+            owner, now = query.selection.owner, self._store.now()
+            linker = Linker(self._schema, self._collections, resource, self._embedded_pages, owner, query.lang, now)
             parents = [msgspec.json.decode(row.body) for row in rows]
             found = {name: linker.follow(name, parents, pairs) for name, pairs in query.linked.items()}
             meta = meta | {"linked": {name: links.entries for name, links in found.items() if links.entries}}
@@ -237,7 +241,7 @@ class DataService:
             records: list[Record] = []
             for ref, document in zip(refs, named, strict=True):
                 stored[ref] = finish(resource, document, stored.get(ref), user=user, now=now)
-                records.append(record(indexed, stored[ref]))
+                records.append(record(indexed, self._texts[resource.plural], stored[ref]))
             # A ref that comes twice in a batch keeps its last document.
             collection.put(list({item.row.ref: item for item in records}.values()))
         return [item.row for item in records], created

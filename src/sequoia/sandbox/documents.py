@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from sequoia.sandbox.fields import Field
-from sequoia.sandbox.index import Axis, terms
+from sequoia.sandbox.index import Axis, terms, text_of
 from sequoia.sandbox.schema import Resource
 from sequoia.sandbox.store import Record, Row
 from sequoia.sandbox.values import InvalidValueError, check_value, wire_time
@@ -160,14 +160,14 @@ def _version(resource: Resource, document: Mapping[str, Any]) -> str:
     return hashlib.sha1(_canonical.encode(content), usedforsecurity=False).hexdigest()
 
 
-def record(axes: tuple[Axis, ...], document: Mapping[str, Any]) -> Record:
-    """A document as the store takes it: JSON text and index entries."""
+def record(axes: tuple[Axis, ...], texts: tuple[str, ...], document: Mapping[str, Any]) -> Record:
+    """A document as the store takes it: JSON text, index entries, and the words of the fields at `texts`."""
     private = None
     if _PRIVATE in document:
         private = _encoder.encode(document[_PRIVATE])
         document = {name: value for name, value in document.items() if name != _PRIVATE}
     row = Row(document["ref"], _encoder.encode(document), private)
-    return Record(row, frozenset(terms(axes, document)))
+    return Record(row, frozenset(terms(axes, document)), text_of(texts, document))
 
 
 def merged(row: Row) -> bytes:

@@ -51,6 +51,7 @@ class Field:
         limits: Bounds of a number, of the length of a text, or of the number of keys of a map.
         allowed: Accepted value to canonical value; None when every value is accepted.
         nonexistent: Where an absent value stands in an order: before all others or after them.
+        ranks_absent: Whether the descriptor says so; only then an absent value can lie in a range.
         keys: Pattern of the keys of a map, or of the languages of a localised field.
         values: Accepted values for each key of a map, where the descriptor lists them.
         localised: Whether the value is a map of language to text.
@@ -70,6 +71,7 @@ class Field:
     allowed: Mapping[str, str] | None = None
     default: Any = None
     nonexistent: Literal["low", "high"] = "low"
+    ranks_absent: bool = False
     sort: bool = False
     countable: bool = False
     pattern: re.Pattern[str] | None = None
@@ -146,6 +148,7 @@ def parse_field(name: str, raw: Any, place: str, prefix: str = "", *, many: bool
         allowed=_allowed(raw, place),
         default=raw.get("default"),
         nonexistent=nonexistent,
+        ranks_absent="nonexistent" in raw,
         sort=bool(raw.get("sort")),
         countable=bool(raw.get("countable")),
         pattern=_pattern(pattern, f"{place}.typeInfo.pattern"),

@@ -1,4 +1,4 @@
-"""The identity service: access tokens for client credentials, and the check of a bearer token."""
+"""The OAuth2 part of the identity service: access tokens for a client or a user, and the check of a bearer token."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from sequoia.sandbox.account import Account
 from sequoia.sandbox.routing import Route
 from sequoia.sandbox.wire import Reply, Request, WireError, json_reply
 
-__all__ = ["Identity", "Tokens", "bearer"]
+__all__ = ["Holder", "Identity", "Session", "Tokens", "bearer"]
 
 _NOT_CACHED = {"cache-control": "no-store", "content-type": "application/json; charset=utf-8"}
 
@@ -22,6 +24,36 @@ def bearer(request: Request) -> str:
     """The bearer token of `request`, or the empty string."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose token it is.
+
+    Attributes:
+        client_id: The client that it was given to.
+        user_ref: The ref that writes are signed with: of the user, or of the client where there is no user.
+        user_type: `user` or `client`.
+    """
+
+    client_id: str
+    user_ref: str
+    user_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A token that works.
+
+    Attributes:
+        token: The token.
+        holder: Whose it is.
+        expiry: When it stops working, on the clock of `Tokens`.
+    """
+
+    token: str
+    holder: Holder
+    expiry: float
 
 
 class Tokens:
@@ -35,39 +67,43 @@ class Tokens:
     def __init__(self, lifetime: int, monotonic: Callable[[], float]) -> None:
         self.lifetime = lifetime
         self._monotonic = monotonic
-        self._expiry: dict[str, float] = {}
+        self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def issue(self) -> str:
-        """Make a token: 40 hex digits."""
+    def issue(self, holder: Holder) -> str:
+        """Make a token for `holder`: 40 hex digits."""
         token = secrets.token_hex(20)
         with self._lock:
             now = self._monotonic()
             # Every issue sweeps out what has expired, so that a sandbox which runs for weeks does not grow.
-            self._expiry = {token: expiry for token, expiry in self._expiry.items() if expiry > now}
-            self._expiry[token] = now + self.lifetime
+            self._sessions = {token: session for token, session in self._sessions.items() if session.expiry > now}
+            self._sessions[token] = Session(token, holder, now + self.lifetime)
         return token
 
     def forget(self, token: str) -> None:
         """Make one token stop working; an unknown one is no error."""
         with self._lock:
-            self._expiry.pop(token, None)
+            self._sessions.pop(token, None)
 
     def forget_all(self) -> None:
         """Make every token stop working."""
         with self._lock:
-            self._expiry.clear()
+            self._sessions.clear()
 
-    def require(self, request: Request) -> None:
-        """Let `request` pass if it carries a token that works.
+    def remaining(self, session: Session) -> float:
+        """Seconds until `session` ends."""
+        return session.expiry - self._monotonic()
+
+    def require(self, request: Request) -> Session:
+        """Let `request` pass if it carries a token that works, and say whose that is.
 
         Raises:
             WireError: 401, as the platform words it.
         """
         with self._lock:
-            expiry = self._expiry.get(bearer(request))
-            if expiry is not None and expiry > self._monotonic():
-                return
+            session = self._sessions.get(bearer(request))
+            if session is not None and session.expiry > self._monotonic():
+                return session
         raise self.refusal()
 
     def refusal(self) -> WireError:
@@ -78,16 +114,19 @@ class Tokens:
 
 
 class Identity:
-    """The OAuth2 endpoints of the identity service, for one client.
+    """The OAuth2 endpoints of the identity service, for one client and one user.
 
     Args:
-        client_id: The only client that exists.
+        client: The only client that exists.
         client_secret: Its secret.
+        account: The only user that exists.
         tokens: Where issued tokens are kept.
     """
 
-    def __init__(self, client_id: str, client_secret: str, tokens: Tokens) -> None:
-        self._credentials = f"{client_id}:{client_secret}".encode()
+    def __init__(self, client: Holder, client_secret: str, account: Account, tokens: Tokens) -> None:
+        self._client = client
+        self._credentials = f"{client.client_id}:{client_secret}".encode()
+        self._account = account
         self._tokens = tokens
 
     def routes(self) -> tuple[Route, ...]:
@@ -95,16 +134,32 @@ class Identity:
         return (Route("POST", "/oauth/token", self._token), Route("POST", "/oauth/revoke", self._revoke))
 
     def _token(self, request: Request, _: tuple[str, ...]) -> Reply:
-        grant = _form(request).get("grant_type")
+        form = _form(request)
+        grant = form.get("grant_type")
         # Before the client is checked: one client posts a revocation here, with its bearer token, and must see a 400.
         if not grant:
             return _oauth_error(400, "invalid_request", "grant_type is missing")
         if not self._knows_client(request):
             return _bad_client()
-        if grant != "client_credentials":
-            return _oauth_error(400, "unsupported_grant_type", "the grant type is not client_credentials")
-        token = self._tokens.issue()
-        answer = {"access_token": token, "token_type": "bearer", "expires_in": self._tokens.lifetime}
+        if grant == "client_credentials":
+            return self._grant(self._client)
+        if grant == "password":
+            return self._grant_to_user(form)
+        return _oauth_error(400, "unsupported_grant_type", "the grant type is client_credentials or password")
+
+    def _grant_to_user(self, form: dict[str, str]) -> Reply:
+        if "username" not in form or "password" not in form:
+            return _oauth_error(400, "invalid_request", "username or password is missing")
+        if not self._account.admits(form["username"], form["password"]):
+            return _oauth_error(400, "invalid_grant", "the username or the password is wrong")
+        return self._grant(Holder(self._client.client_id, self._account.ref, "user"))
+
+    def _grant(self, holder: Holder) -> Reply:
+        answer = {
+            "access_token": self._tokens.issue(holder),
+            "token_type": "bearer",
+            "expires_in": self._tokens.lifetime,
+        }
         return json_reply(200, answer, _NOT_CACHED)
 
     def _revoke(self, request: Request, _: tuple[str, ...]) -> Reply:

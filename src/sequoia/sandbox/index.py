@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sequoia.sandbox.fields import Field
 from sequoia.sandbox.schema import Resource, find_field
 from sequoia.sandbox.values import HIGH, LOW, Key, index_keys
 
-__all__ = ["Axis", "axes", "order_axis", "terms", "values_at"]
+__all__ = ["Axis", "axes", "order_axis", "terms", "text_of", "text_paths", "values_at"]
 
 Term = tuple[str, Key]
 """The name of an axis and one value on it."""
@@ -40,7 +40,7 @@ class Axis:
     @property
     def kind(self) -> str:
         """How values become entries; documents indexed in another way have to be indexed again."""
-        return f"{self.field.type}/{self.field.nonexistent}/{self.sort}"
+        return f"{self.field.type}/{self.field.nonexistent}/{self.field.ranks_absent}/{self.sort}"
 
     @property
     def absent(self) -> Key:
@@ -77,7 +77,7 @@ def terms(axes_: Iterable[Axis], document: Mapping[str, Any]) -> set[Term]:
         if len(axis.steps) == 1:
             value = document.get(path)
             # Most fields hold one text or nothing; only the others pay for the general way.
-            if type(value) is str:
+            if type(value) is str and axis.field.type != "duration":
                 result.add((path, value))
                 continue
             values = () if value is None else (value,)
@@ -85,12 +85,33 @@ def terms(axes_: Iterable[Axis], document: Mapping[str, Any]) -> set[Term]:
             values = tuple(values_at(document, axis.steps))
         keys = [key for value in values for key in index_keys(axis.field, value)]
         result.update((path, key) for key in keys)
+        if axis.field.ranks_absent and not keys:
+            result.add((path, axis.absent))
         if axis.sort and (not keys or axis.order != path):
             result.add((axis.order, min(keys, default=axis.absent)))
     return result
 
 
-def values_at(document: Any, steps: tuple[str, ...]) -> Iterator[Any]:
+def text_paths(resource: Resource) -> tuple[str, ...]:
+    """The dotted paths of the fields that free text is looked for in; an abridged descriptor may lack some of them."""
+    named = dict.fromkeys(path for item in resource.filters.values() for path in item.includes)
+    return tuple(path for path in named if find_field(resource.fields, path) is not None)
+
+
+def text_of(paths: Iterable[str], document: Mapping[str, Any]) -> str:
+    """All texts at some dotted paths of a document, those of every language and list item included."""
+    return "\n".join(text for path in paths for value in values_at(document, path.split(".")) for text in _texts(value))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+
+
+def values_at(document: Any, steps: Sequence[str]) -> Iterator[Any]:
     """The values at a dotted path; lists of objects on the way are looked into."""
     if isinstance(document, list):
         for item in document:

@@ -47,6 +47,7 @@ class Linker:
         embedded_pages: Most sub-pages that are embedded for each batch of parents.
         owner: The `owner` of the request, or None.
         lang: Its `lang`, or None.
+        now: The time, as wire text.
     """
 
     schema: Schema
@@ -55,6 +56,7 @@ class Linker:
     embedded_pages: int
     owner: str | None
     lang: str | None
+    now: str
 
     def follow(self, name: str, parents: Sequence[Document], parameters: Pairs) -> Links:
         """Find the linked items of a page.
@@ -155,7 +157,7 @@ class Linker:
         self, target: Resource, path: str, pairs: list[tuple[str, str]], links: Links
     ) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         """One sub-page: its entry, and the parameters of the one after it."""
-        query = parse_query(target, pairs)
+        query = parse_query(target, pairs, now=self.now)
         page = browse(target, self.collections[target.plural], query)
         texts = show(target, [row.body for row in page.rows], query.fields, query.lang)
         links.items.update(zip((row.ref for row in page.rows), texts, strict=True))

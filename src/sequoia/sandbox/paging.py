@@ -90,7 +90,8 @@ def _arranged(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def once(pairs: _Pairs) -> list[tuple[str, str]]:
     """Parameters with every name once, as links must have them: a repeated filter becomes one with all its values.
 
-    Only a list of alternatives stays repeated, since `&&` binds closer than `||`.
+    `!` applies to a whole value, so negated ones are joined by `||`. A list of alternatives beside others stays
+    repeated, since `&&` binds closer, and so do negated values beside others.
     """
     values: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -98,8 +99,13 @@ def once(pairs: _Pairs) -> list[tuple[str, str]]:
     result: list[tuple[str, str]] = []
     for name, repeated in values.items():
         group = list(dict.fromkeys(repeated))
-        together = any("||" in value for value in group)
-        result += [(name, value) for value in group] if together else [(name, "&&".join(group))]
+        negated = [value[1:] for value in group if value.startswith("!")]
+        if len(negated) == len(group):
+            result.append((name, "!" + "||".join(negated)))
+        elif len(group) > 1 and (negated or any("||" in value for value in group)):
+            result += [(name, value) for value in group]
+        else:
+            result.append((name, "&&".join(group)))
     return result
 
 

@@ -56,12 +56,13 @@ class Query:
     lang: str | None
 
 
-def parse_query(resource: Resource, pairs: Pairs) -> Query:
+def parse_query(resource: Resource, pairs: Pairs, *, now: str) -> Query:
     """Read the parameters of a browse or a read.
 
     Args:
         resource: What is asked for.
         pairs: The decoded parameters, in any order; a name given twice with one value counts once.
+        now: The time, as wire text, for filters that compare with it.
 
     Raises:
         WireError: 400, naming the parameter and the reason.
@@ -90,7 +91,7 @@ def parse_query(resource: Resource, pairs: Pairs) -> Query:
     count, facets = _count(resource, single.get("count"))
     return Query(
         pairs=pairs,
-        selection=Selection(single.get("owner"), parse_filters(resource, narrowing), order, backwards, after),
+        selection=Selection(single.get("owner"), parse_filters(resource, narrowing, now=now), order, backwards, after),
         sort=sort,
         fields=_fields(resource, single["fields"]) if "fields" in single else None,
         linked=linked,

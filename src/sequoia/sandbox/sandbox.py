@@ -7,11 +7,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sequoia.sandbox.account import Account
 from sequoia.sandbox.admin import Admin
 from sequoia.sandbox.app import App
 from sequoia.sandbox.builtin import DescriptorSource, gather_descriptors
@@ -20,7 +21,9 @@ from sequoia.sandbox.dataservice import DataService
 from sequoia.sandbox.demo import load_demo
 from sequoia.sandbox.errors import SandboxError
 from sequoia.sandbox.faults import Faults
-from sequoia.sandbox.identity import Identity, Tokens
+from sequoia.sandbox.identity import Holder, Identity, Tokens
+from sequoia.sandbox.moment import timestamp, utc_now
+from sequoia.sandbox.pauth import Pauth
 from sequoia.sandbox.registry import Registration, Registry
 from sequoia.sandbox.schema import Schema
 from sequoia.sandbox.server import Listener, ServerThread
@@ -53,6 +56,8 @@ class Sandbox:
         descriptors: Service descriptors, JSON files or dicts, to serve too, or instead of a built-in one of that name.
         client_id: The client id that the identity service knows.
         client_secret: Its secret; `None` makes a random one.
+        username: The name of the one user, in a directory that has the name of the owner.
+        password: The user's password; `None` makes a random one.
         token_lifetime: Seconds until an access token expires.
         embedded_pages: Pages of linked resources, 1 to 5, that a browse with an inclusion embeds.
         now: The wall clock; returns an aware datetime.
@@ -62,6 +67,7 @@ class Sandbox:
         owner: As given.
         client_id: As given.
         client_secret: As given, or the random one.
+        username: What the user logs in with, the directory included.
         faults: What goes wrong; empty at first.
         requests: What arrived; empty at first.
 
@@ -79,12 +85,14 @@ class Sandbox:
         descriptors: Sequence[DescriptorSource] = (),
         client_id: str = "sandbox-client",
         client_secret: str | None = None,
+        username: str = "sandbox-user",
+        password: str | None = None,
         token_lifetime: int = 3600,
         embedded_pages: int = 5,
         now: Callable[[], datetime] | None = None,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
-        for label, name in (("owner", owner), ("client_id", client_id)):
+        for label, name in (("owner", owner), ("client_id", client_id), ("username", username)):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{label} has letters, digits, - and _ only, not {name!r}")
         for label, number, least, most in (
@@ -95,11 +103,14 @@ class Sandbox:
         ):
             if not least <= number <= most:
                 raise ValueError(f"{label} is from {least} to {most}, not {number}")
-        if client_secret == "":
-            raise ValueError("client_secret is empty; give None for a random one")
+        for label, secret in (("client_secret", client_secret), ("password", password)):
+            if secret == "":
+                raise ValueError(f"{label} is empty; give None for a random one")
         self.owner = owner
         self.client_id = client_id
         self.client_secret = client_secret or secrets.token_hex(16)
+        self._account = Account(owner, username, password or secrets.token_hex(16))
+        self.username = self._account.username
         self.faults = Faults()
         self.requests = RequestLog()
         self._demo = demo
@@ -107,11 +118,12 @@ class Sandbox:
         self._data = None if data is None else str(data)
         self._descriptors = tuple(descriptors)
         self._embedded_pages = embedded_pages
-        self._now = now or _utc_now
+        self._now = now or utc_now
         self._tokens = Tokens(token_lifetime, monotonic or time.monotonic)
         self._business = Business()
         self._sites: dict[str, Site] = {}
         self._origins: dict[str, str] = {}
+        self._store: Store | None = None
         self._running: ExitStack | None = None
 
     def start(self, announce: Callable[[], None] | None = None) -> Self:
@@ -131,12 +143,13 @@ class Sandbox:
             descriptors = gather_descriptors(self._descriptors)
             store = _open_store(self._data, self._now)
             stack.callback(store.close)
+            self._store = store
             listeners: dict[str, Listener] = {}
             for name in descriptors:
                 listeners[name] = Listener(self._port if name == "registry" else 0)
                 stack.callback(listeners[name].close)
             self._origins = {name: listener.origin for name, listener in listeners.items()}
-            self._sites = {name: self._site(descriptor, store) for name, descriptor in descriptors.items()}
+            self._sites = {name: self._site(descriptor, store, descriptors) for name, descriptor in descriptors.items()}
             self._serve(listeners, announce, stack)
             self._running = stack.pop_all()
         return self
@@ -150,6 +163,7 @@ class Sandbox:
     def _forget_addresses(self) -> None:
         self._sites = {}
         self._origins = {}
+        self._store = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -168,19 +182,32 @@ class Sandbox:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables that point a script at this sandbox; one of them is the secret."""
+        """The environment variables that point a script at this sandbox; two of them are secrets."""
         return {
             "SEQUOIA_REGISTRY_URL": self.registry_url,
             "SEQUOIA_OWNER": self.owner,
             "SEQUOIA_CLIENT_ID": self.client_id,
             "SEQUOIA_CLIENT_SECRET": self.client_secret,
+            "SEQUOIA_USERNAME": self.username,
+            "SEQUOIA_PASSWORD": self.password,
         }
+
+    @property
+    def password(self) -> str:
+        """The user's password, which the user can change."""
+        return self._account.password
+
+    @property
+    def reset_token(self) -> str | None:
+        """What the platform would send to a user who has forgotten the password; None if nobody has asked for it."""
+        return self._account.reset_token
 
     @property
     def token_requests(self) -> int:
         """How many of the logged requests asked for a token."""
         return sum(
-            request.service == "identity" and request.path.rstrip("/") == "/oauth/token" for request in self.requests
+            request.service == "identity" and request.path.rstrip("/") in {"/oauth/token", "/pauth/token"}
+            for request in self.requests
         )
 
     def location(self, service: str) -> str:
@@ -195,13 +222,19 @@ class Sandbox:
     def client(self, **options: Any) -> Client:
         """A synchronous client of this sandbox, that knows its credentials and goes through no proxy.
 
+        With `auth_type=AuthType.PASSWORD` they are those of the user, else those of the client.
+
         Args:
             **options: Arguments of `sequoia.client.Client`; each wins over what the sandbox would give.
         """
-        from sequoia.client import Client  # noqa: PLC0415 - a sandbox for other clients has no use for it
+        from sequoia.auth import AuthType  # noqa: PLC0415 - a sandbox for other clients has no use for it
+        from sequoia.client import Client  # noqa: PLC0415
 
-        given = {"grant_client_id": self.client_id, "grant_client_secret": self.client_secret, "proxies": {}}
-        return Client(self.registry_url, **{**given, **options})
+        if options.get("auth_type") is AuthType.PASSWORD:
+            given = {"username": self.username, "password": self.password}
+        else:
+            given = {"grant_client_id": self.client_id, "grant_client_secret": self.client_secret}
+        return Client(self.registry_url, **{"proxies": {}, **given, **options})
 
     def load(self, service: str, resource: str, documents: Iterable[Mapping[str, Any]]) -> int:
         """Store many documents at once, past HTTP; they are validated as if they had been posted.
@@ -233,6 +266,27 @@ class Sandbox:
         """Make every access token that was issued stop working."""
         self._tokens.forget_all()
 
+    def reset(self) -> None:
+        """Go back to the state just after the start, on the same ports: for the next test.
+
+        Every document is forgotten, also one that the data file held before, and the demo catalogue is loaded again if
+        there was one; faults, the request log, tokens and progress are forgotten, and the user has the first password.
+
+        Raises:
+            SandboxError: The sandbox does not run.
+        """
+        if self._store is None:
+            raise SandboxError("the sandbox is not running, so there is nothing to reset; start it first")
+        with self._store.transaction():  # requests that come meanwhile wait, and never see half a catalogue
+            self._store.clear()
+            if self._demo:
+                self._load_demo()
+        self._tokens.forget_all()
+        self._account.restore()
+        self._business.clear()
+        self.faults.clear()
+        self.requests.clear()
+
     @property
     def _user(self) -> str:
         return f"{self.owner}:{self.client_id}"
@@ -244,15 +298,17 @@ class Sandbox:
             raise SandboxError(f"there is no service {service!r}; the sandbox serves {', '.join(self._sites)}")
         return self._sites[service]
 
-    def _site(self, descriptor: Mapping[str, Any], store: Store) -> Site:
+    def _site(self, descriptor: Mapping[str, Any], store: Store, descriptors: Mapping[str, Mapping[str, Any]]) -> Site:
         schema = Schema.parse(dict(descriptor))
         data = DataService(schema, store, embedded_pages=self._embedded_pages) if schema.resources else None
         routes = self._business.routes(descriptor)
         if schema.name == "identity":
-            routes += Identity(self.client_id, self.client_secret, self._tokens).routes()
+            client = Holder(self.client_id, self._user, "client")
+            routes += Identity(client, self.client_secret, self._account, self._tokens).routes()
+            routes += Pauth(self._account, self._tokens, descriptors, self._now).routes()
         if schema.name == "registry":
             routes += Registry(self._registrations).routes()
-        return Site(descriptor, self._tokens, self._user, data=data, routes=routes)
+        return Site(descriptor, self._tokens, data=data, routes=routes)
 
     def _registrations(self) -> list[Registration]:
         return [Registration(name, site.title, self._origins[name]) for name, site in self._sites.items()]
@@ -284,21 +340,6 @@ class Sandbox:
 
 def _open_store(path: str | None, now: Callable[[], datetime]) -> Store:
     try:
-        return Store(path, now=lambda: _wire_timestamp(now()))
+        return Store(path, now=lambda: timestamp(now()))
     except StoreError as error:
         raise SandboxError(str(error)) from error
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _wire_timestamp(moment: datetime) -> str:
-    """A timestamp as the platform writes it: UTC, milliseconds, `Z`.
-
-    Raises:
-        ValueError: `moment` has no time zone.
-    """
-    if moment.utcoffset() is None:
-        raise ValueError("the clock given as `now` returns a time without a zone")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

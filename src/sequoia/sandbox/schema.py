@@ -32,12 +32,16 @@ class Filter:
         name: The parameter, such as `withType`.
         field: The field it compares; None for the types `q` and `predefined`.
         range: Whether its values may be ranges with a slash.
+        prefix: Whether its values may begin or end with a star.
+        includes: For the type `q`: the dotted paths of the fields with the text.
         predefined: For the type `predefined`: parameter value to the filters that it stands for.
     """
 
     name: str
     field: Field | None = None
     range: bool = False
+    prefix: bool = False
+    includes: tuple[str, ...] = ()
     predefined: Mapping[str, Mapping[str, str]] | None = None
 
 
@@ -194,14 +198,18 @@ def _filters(raw: Any, fields: Mapping[str, Field], place: str) -> dict[str, Fil
             field = find_field(fields, path) if isinstance(path, str) else None
             if field is None:
                 raise ValueError(f"{here}.fieldNamePath: {path!r} is not a field")
-            result[name] = Filter(name, field, range=bool(item.get("range")))
+            prefix = bool(item.get("prefix")) or field.type == "stringMap"
+            result[name] = Filter(name, field, range=bool(item.get("range")), prefix=prefix)
         elif kind == "predefined":
             values = json_object(item.get("values", {}), f"{here}.values")
             for value, filters in values.items():
                 json_object(filters, f"{here}.values.{value}")
             result[name] = Filter(name, predefined=values)
         elif kind == "q":
-            result[name] = Filter(name)
+            includes = item.get("includes", [])
+            if not isinstance(includes, list) or not all(isinstance(path, str) for path in includes):
+                raise ValueError(f"{here}.includes must be a list of names")
+            result[name] = Filter(name, includes=tuple(includes))
         else:
             raise ValueError(f"{here}.type is {kind!r}; it must be 'with', 'q' or 'predefined'")
     return result

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sequoia.sandbox.conditions import Condition, Demand, Statement, arms, candidates, holds
 from sequoia.sandbox.values import Key
 
 __all__ = [
@@ -22,21 +23,11 @@ __all__ = [
 
 NARROW = 1_000
 """A condition with at most this many matches is cheaper to sort than to look for along an order."""
-_MOST_ARMS = 50
 _MOST_PARAMETERS = 5_000
+_POINT = "k.field = ? AND k.value = ?"
 
 Position = tuple[Key, ...]
 """Where a page ended: the values of its order, then the ref."""
-Statement = tuple[str, list[Key]]
-"""SQL text and its parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One demand on a document: at least one of `values` stands on the axis (`ref` is an axis of its own)."""
-
-    axis: str
-    values: tuple[Key, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ class Selection:
     """
 
     owner: str | None = None
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Demand, ...] = ()
     order: tuple[Order, ...] = ()
     backwards: bool = False
     after: Position | None = None
@@ -68,8 +59,9 @@ class Selection:
 
 def narrow_query(axes: Mapping[str, int], condition: Condition) -> Statement:
     """Counts the entries of a condition, but no further than what decides between two plans."""
-    where, values = _equals(axes, condition)
-    return f"SELECT count(*) FROM (SELECT 1 FROM entry WHERE {where} LIMIT {NARROW + 1})", values
+    parts = arms(axes, condition, "n")
+    text = " UNION ALL ".join(f"SELECT 1 FROM entry AS n WHERE {where}" for where, _ in parts)
+    return f"SELECT count(*) FROM ({text} LIMIT {NARROW + 1})", [value for _, values in parts for value in values]
 
 
 def keys_query(  # noqa: PLR0913 - one SELECT has this many parts
@@ -114,27 +106,15 @@ def facet_query(
     return f"SELECT value, count(*) FROM {joined} GROUP BY value", [*values, axes[axis]]
 
 
-def _equals(axes: Mapping[str, int], condition: Condition, alias: str = "") -> Statement:
-    """A condition as an SQL expression over the table `entry`."""
-    marks = ", ".join("?" * len(condition.values))
-    return f"{alias}field = ? AND {alias}value IN ({marks})", [axes[condition.axis], *condition.values]
-
-
-def _holds(axes: Mapping[str, int], condition: Condition, ref: str) -> Statement:
-    """A condition as an SQL expression over one document, whose ref is the column `ref`."""
-    if condition.axis == "ref":
-        return f"{ref} IN ({', '.join('?' * len(condition.values))})", list(condition.values)
-    where, values = _equals(axes, condition, "x.")
-    return f"EXISTS (SELECT 1 FROM entry AS x WHERE x.ref = {ref} AND {where})", values
-
-
-def _rest(axes: Mapping[str, int], selection: Selection, driver: Condition | None, ref: str) -> Iterator[Statement]:
+def _rest(
+    resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None, ref: str
+) -> Iterator[Statement]:
     """Everything but the driver and the position in a sort, as expressions over one document."""
     for sign, bound in _bounds(selection):
         yield f"{ref} {sign} ?", [bound]
     for condition in selection.conditions:
         if condition is not driver:
-            yield _holds(axes, condition, ref)
+            yield holds(resource, axes, condition, ref)
 
 
 def _bounds(selection: Selection) -> Iterator[tuple[str, Key]]:
@@ -160,36 +140,37 @@ def _refs(resource: int, axes: Mapping[str, int], selection: Selection, driver: 
     A list of alternatives becomes a UNION of one walk for each: SQLite merges walks that are in order already, and
     so stops after one page, while it would have to sort the result of a single `IN`.
     """
-    more, more_values = _joined(list(_rest(axes, selection, driver, "k.ref")))
+    more, more_values = _joined(list(_rest(resource, axes, selection, driver, "k.ref")))
     if driver is None or driver.axis == "ref":
-        where, values = ("", []) if driver is None else _holds(axes, driver, "k.ref")
+        where, values = ("", []) if driver is None else holds(resource, axes, driver, "k.ref")
         text = f"SELECT k.ref AS ref FROM document AS k WHERE k.resource = ?{' AND ' + where if where else ''}{more}"
         return text, [resource, *values, *more_values]
-    field = axes[driver.axis]
-    if len(driver.values) > _MOST_ARMS or len(driver.values) * (len(more_values) + 2) > _MOST_PARAMETERS:
-        where, values = _equals(axes, driver, "k.")
-        return f"SELECT DISTINCT k.ref AS ref FROM entry AS k WHERE {where}{more}", [*values, *more_values]
-    arm = f"SELECT k.ref AS ref FROM entry AS k WHERE k.field = ? AND k.value = ?{more}"
-    parameters = [part for value in driver.values for part in (field, value, *more_values)]
-    return " UNION ".join([arm] * len(driver.values)), parameters
+    parts = arms(axes, driver, "k")
+    if len(parts) * (len(more_values) + 2) > _MOST_PARAMETERS:
+        text, values = candidates(axes, driver)
+        return f"SELECT k.ref AS ref FROM ({text}) AS k WHERE 1{more}", [*values, *more_values]
+    once = "DISTINCT " if len(parts) == 1 and parts[0][0] != _POINT else ""
+    text = " UNION ".join(f"SELECT {once}k.ref AS ref FROM entry AS k WHERE {where}{more}" for where, _ in parts)
+    return text, [value for _, values in parts for value in (*values, *more_values)]
 
 
 def _sorted(resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None) -> Statement:
     """The refs of a selection in the order of one or more axes, with the values of that order."""
     order = selection.order
-    rest = list(_rest(axes, selection, driver, "o0.ref"))
+    rest = list(_rest(resource, axes, selection, driver, "o0.ref"))
     if selection.after is not None:
         rest.append(_after(order, selection.after, backwards=selection.backwards))
     first = "o0.field = ?"
     if driver is None:
         source, values = "entry AS o0", []
-    elif driver.axis == "ref":
-        where, found = _holds(axes, driver, "ref")
-        source = f"(SELECT ref FROM document WHERE resource = ? AND {where}) AS k CROSS JOIN entry AS o0"
-        values, first = [resource, *found], "o0.ref = k.ref AND o0.field = ?"
+        rest += _stretch(selection)
     else:
-        where, values = _equals(axes, driver)
-        source = f"(SELECT DISTINCT ref FROM entry WHERE {where}) AS k CROSS JOIN entry AS o0"
+        if driver.axis == "ref":
+            where, found = holds(resource, axes, driver, "ref")
+            inner, values = f"SELECT ref FROM document WHERE resource = ? AND {where}", [resource, *found]
+        else:
+            inner, values = candidates(axes, driver)
+        source = f"({inner}) AS k CROSS JOIN entry AS o0"
         first = "o0.ref = k.ref AND o0.field = ?"
     for index, step in enumerate(order[1:], 1):
         # CROSS JOIN keeps the written order of the tables: the first axis is walked, the others are looked up.
@@ -201,6 +182,24 @@ def _sorted(resource: int, axes: Mapping[str, int], selection: Selection, driver
     by += f", o0.ref{_direction(descending=selection.backwards)}"
     text = f"SELECT o0.ref{columns} FROM {source} WHERE {first}{more} ORDER BY {by}"
     return text, [*values, axes[order[0].axis], *more_values]
+
+
+def _stretch(selection: Selection) -> Iterator[Statement]:
+    """The bounds of a range of the very axis that is walked, so that the walk does not begin or end outside of it."""
+    step = selection.order[0]
+    for condition in selection.conditions:
+        if isinstance(condition, Condition) and condition.axis == step.axis and _is_span(condition):
+            low, high = condition.spans[0].bounds("o0.value")
+            start, end = (high, low) if step.descending else (low, high)
+            yield end
+            if selection.after is None:
+                # A position lies in the range already, and of two bounds SQLite might start from the farther one.
+                yield start
+            return
+
+
+def _is_span(condition: Condition) -> bool:
+    return len(condition.spans) == 1 and not condition.values and not condition.endings
 
 
 def _direction(*, descending: bool) -> str:

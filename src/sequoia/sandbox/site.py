@@ -27,7 +27,6 @@ class Site:
     Args:
         descriptor: The whole service descriptor; its `name` is the name of the service.
         tokens: What the bearer token of a request is checked against.
-        user: The ref that data writes are signed with.
         data: Its data service; `None` for a service without resources.
         routes: Its endpoints beside data and descriptor.
     """
@@ -36,7 +35,6 @@ class Site:
         self,
         descriptor: Mapping[str, Any],
         tokens: Tokens,
-        user: str,
         *,
         data: DataService | None = None,
         routes: Sequence[Route] = (),
@@ -45,7 +43,6 @@ class Site:
         self.title: str = descriptor["title"]
         self.data = data
         self.tokens = tokens
-        self._user = user
         self._descriptor = msgspec.json.encode(descriptor)
         self._routes = (
             *routes,
@@ -63,8 +60,8 @@ class Site:
         if request.method == "HEAD":
             request = replace(request, method="GET")
         if self.data is not None and split_path(request.path)[:1] == ("data",):
-            self.tokens.require(request)
-            return self.data.handle(request, user=self._user)
+            session = self.tokens.require(request)
+            return self.data.handle(request, user=session.holder.user_ref)
         route, values = dispatch(self._routes, request)
         if not route.anonymous:
             self.tokens.require(request)

@@ -2,7 +2,8 @@
 
 `document` holds the text by ref. `entry` holds, for each axis (an indexed field of a resource), the values with the
 refs that have them; its key is in the order of a sorted browse, and a second index finds the values of one ref. Both
-cover all columns, so a page costs what its rows cost, wherever it lies. Deleted documents move to `deleted`.
+cover all columns, so a page costs what its rows cost, wherever it lies. `words` holds the texts that `q` looks into, by
+the id of their document. Deleted documents move to `deleted`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sequoia.sandbox.values import HIGH, LOW, Key
 
 __all__ = ["Collection", "Record", "Row", "Store", "StoreError"]
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 500
 _TABLES = """
 CREATE TABLE resource (id INTEGER PRIMARY KEY, service TEXT NOT NULL, name TEXT NOT NULL, axes TEXT NOT NULL,
@@ -41,6 +42,7 @@ CREATE TABLE document (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, ref TE
 CREATE TABLE entry (field INTEGER NOT NULL, value NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (field, value, ref))
     WITHOUT ROWID;
 CREATE INDEX entry_of_ref ON entry (ref, field);
+CREATE VIRTUAL TABLE words USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
 CREATE TABLE deleted (resource INTEGER NOT NULL, ref TEXT NOT NULL, body BLOB NOT NULL, reap_at TEXT NOT NULL,
     PRIMARY KEY (resource, ref));
 """
@@ -67,10 +69,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A document to write, with its index entries: names of axes and values."""
+    """A document to write, with its index entries (names of axes and values) and the text that `q` looks into."""
 
     row: Row
     terms: frozenset[tuple[str, Key]]
+    text: str = ""
 
 
 class Store:
@@ -126,6 +129,12 @@ class Store:
         """Write everything out and release the file; closing twice is harmless."""
         with self._lock:
             self._db.close()
+
+    def clear(self) -> None:
+        """Forget all documents of all resources, the deleted ones included; every collection stays usable."""
+        with self.transaction():
+            for table in ("document", "entry", "words", "deleted"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -225,6 +234,23 @@ class Collection:
                 ((resource, record.row.ref, record.row.body, record.row.private) for record in records),
             )
             self._forget_deleted(refs)
+            self._put_words(records)
+
+    def _put_words(self, records: Sequence[Record]) -> None:
+        """Store the texts of documents; those that were there before may have had others."""
+        texts = {record.row.ref: record.text for record in records}
+        ids = self._ids(list(texts))
+        self._db.executemany("DELETE FROM words WHERE rowid = ?", ((number,) for number in ids.values()))
+        rows = ((ids[ref], text) for ref, text in texts.items() if text)
+        self._db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", rows)
+
+    def _ids(self, refs: Sequence[str]) -> dict[str, int]:
+        """The ids of the documents with these refs."""
+        result: dict[str, int] = {}
+        for chunk in _chunks(refs):
+            text = f"SELECT ref, id FROM document WHERE resource = ? AND ref IN ({_marks(chunk)})"  # noqa: S608
+            result.update(self._all(text, [self._resource, *chunk]))  # type: ignore[arg-type]
+        return result
 
     def _forget_deleted(self, refs: Sequence[str]) -> None:
         """A ref that is stored again is no longer a deleted one."""
@@ -240,6 +266,8 @@ class Collection:
         """
         with self.store.transaction():
             gone = self._entries([row.ref for row in rows])
+            ids = self._ids([row.ref for row in rows])
+            self._db.executemany("DELETE FROM words WHERE rowid = ?", ((number,) for number in ids.values()))
             self._db.executemany("DELETE FROM entry WHERE field = ? AND value = ? AND ref = ?", gone)
             values = ((self._resource, row.ref) for row in rows)
             self._db.executemany("DELETE FROM document WHERE resource = ? AND ref = ?", values)
@@ -254,19 +282,28 @@ class Collection:
             result.update(row for row in rows if row[0] in self._names)  # type: ignore[misc]
         return result
 
-    def _driver(self, selection: Selection) -> Condition | None:
-        """The condition to start from: the one with the fewest matches, none if a walk along the order is better."""
-        conditions = selection.conditions
+    def _driver(self, selection: Selection, *, whole: bool = False) -> Condition | None:
+        """The condition to start from: the one with the fewest matches, none if a walk along the order is better.
+
+        Args:
+            selection: What to find.
+            whole: Whether all of it is wanted at once, as for a count, and not a page in order.
+        """
+        conditions = [item for item in selection.conditions if isinstance(item, Condition)]
         for condition in conditions:
-            if condition.axis == "ref":
+            if condition.axis == "ref" and condition.exact:
                 return condition
-        if not conditions or (len(conditions) == 1 and not selection.order):
-            return conditions[0] if conditions else None
-        sizes = [self._all(*narrow_query(self._axes, condition))[0][0] for condition in conditions]
-        smallest = min(range(len(conditions)), key=lambda index: sizes[index])
-        if selection.order and int(sizes[smallest]) > NARROW:
+        conditions = [item for item in conditions if item.indexed]
+        if not conditions:
             return None
-        return conditions[smallest]
+        if len(conditions) == 1 and not selection.order and (whole or conditions[0].exact):
+            return conditions[0]
+        sizes = [int(self._all(*narrow_query(self._axes, condition))[0][0]) for condition in conditions]
+        smallest = min(range(len(conditions)), key=lambda index: sizes[index])
+        if sizes[smallest] <= NARROW or whole:
+            return conditions[smallest]
+        # The matches of single values are in the order of refs; those of a range would all have to be sorted.
+        return next((item for item in conditions if item.exact), None) if not selection.order else None
 
     def select(self, selection: Selection, *, limit: int, offset: int = 0) -> list[tuple[Row, Position]]:
         """One page of documents, each with its position in the order.
@@ -286,13 +323,13 @@ class Collection:
     def count(self, selection: Selection) -> int:
         """How many documents a selection holds; its order and position do not matter."""
         bare = Selection(selection.owner, selection.conditions)
-        query = count_query(self._resource, self._axes, bare, self._driver(bare))
+        query = count_query(self._resource, self._axes, bare, self._driver(bare, whole=True))
         return int(self._all(*query)[0][0])
 
     def facet(self, selection: Selection, axis: str) -> dict[str, int]:
         """How many documents of a selection have each value of an axis, absent values left out."""
         bare = Selection(selection.owner, selection.conditions)
-        query = facet_query(self._resource, self._axes, bare, self._driver(bare), axis)
+        query = facet_query(self._resource, self._axes, bare, self._driver(bare, whole=True), axis)
         return {str(value): int(count) for value, count in self._all(*query) if value not in {LOW, HIGH}}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sequoia.sandbox.fields import Field, Limits
 
-__all__ = ["HIGH", "LOW", "InvalidValueError", "Key", "check_value", "index_keys", "query_key", "wire_time"]
+__all__ = ["HIGH", "LOW", "NUMBERS", "InvalidValueError", "Key", "check_value", "index_keys", "query_key", "wire_time"]
 
 Key = str | int | float | bytes
 """A value in the index. SQLite orders numbers before texts before bytes, which makes room for the two marks below."""
@@ -29,12 +29,18 @@ _BOUNDS = {
     "year": Limits(1000, 9999),
 }
 _WHOLE = frozenset({"integer", "positiveInteger", "nonNegativeInteger", "year"})
-_NUMBERS = _WHOLE | {"number", "nonNegativeNumber", "percentage"}
+NUMBERS = _WHOLE | {"number", "nonNegativeNumber", "percentage"}
+"""The types whose values are JSON numbers."""
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
 _TIMESTAMP = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
     r"(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?)?)?"
 )
+_DURATION = re.compile(
+    r"(-)?P(?=[T\d])(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})D)?"
+    r"(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?"
+)
+_UNITS = (365 * 86_400, 30 * 86_400, 86_400, 3_600, 60, 1)
 
 
 class InvalidValueError(ValueError):
@@ -57,7 +63,7 @@ def check_value(field: Field, value: Any) -> Any:
         if not isinstance(value, bool):
             raise InvalidValueError("must be a boolean")
         return value
-    if field.type in _NUMBERS:
+    if field.type in NUMBERS:
         return _check_number(field, value)
     if not isinstance(value, str):
         raise InvalidValueError("must be a string")
@@ -207,6 +213,8 @@ def index_keys(field: Field, value: Any) -> Iterator[Key]:
                 yield f"{key}:{_ordered(item)}"
             else:
                 yield from (f"{key}:{part!s}" for part in index_keys(field, item))
+    elif field.type == "duration":
+        yield _seconds(value)
     else:
         yield ("false", "true")[value] if isinstance(value, bool) else value
 
@@ -226,11 +234,19 @@ def query_key(field: Field, text: str) -> Key:
         if text not in {"true", "false"}:
             raise InvalidValueError("must be a boolean")
         return text
-    if field.type in _NUMBERS:
-        return _query_number(text)
-    if field.type == "timestamp":
-        return wire_time(text)
+    if field.type in _QUERIES:
+        return _QUERIES[field.type](text)
     return field.allowed.get(text, text) if field.allowed else text
+
+
+def _seconds(text: str) -> Key:
+    """The length of a duration; as on other platforms, a year counts 365 days and a month 30."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise InvalidValueError("must be an ISO 8601 duration")
+    parts = [float(part or 0) for part in match.groups()[1:]]
+    total = sum(part * unit for part, unit in zip(parts, _UNITS, strict=True))
+    return round(-total if match[1] else total, 6)
 
 
 def _query_number(text: str) -> int | float:
@@ -240,6 +256,14 @@ def _query_number(text: str) -> int | float:
     if not math.isfinite(number):
         raise InvalidValueError("must be a number")
     return number
+
+
+_QUERIES: Mapping[str, Callable[[str], Key]] = {
+    **dict.fromkeys(NUMBERS, _query_number),
+    "timestamp": wire_time,
+    "date": lambda text: wire_time(text)[:10],
+    "duration": _seconds,
+}
 
 
 def _ordered(number: float) -> str:
