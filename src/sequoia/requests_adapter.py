@@ -13,7 +13,7 @@ import httpx2
 
 try:
     import requests
-except ImportError as error:  # pragma: no cover - tested in an environment of its own
+except ImportError as error:
     raise ImportError(
         "an adapter of the requests library needs it: pip install 'sequoia-client-sdk[requests]'"
     ) from error

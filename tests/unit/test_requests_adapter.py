@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -166,3 +168,21 @@ def test_a_redirect_loop_of_requests_is_one(adapter: requests_mock.Adapter) -> N
     adapter.register_uri("GET", f"{CONTENTS}/t:a", exc=requests.exceptions.TooManyRedirects)
     with _client(adapter) as client, pytest.raises(TooManyRedirects):
         client.metadata.contents.read("t", "t:a")
+
+
+def test_without_requests_an_adapter_says_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["requests"] = None  # as if it were not installed
+from sequoia import AuthType, Client
+class Adapter:
+    def send(self, request): ...
+try:
+    Client("http://mock/services/a", auth_type=AuthType.NO_AUTH, adapters=[("http://", Adapter())])
+except ImportError as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)  # noqa: S603
+    assert told.stdout.strip() == (
+        "an adapter of the requests library needs it: pip install 'sequoia-client-sdk[requests]'"
+    )

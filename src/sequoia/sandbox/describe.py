@@ -234,6 +234,30 @@ def _operations(service: str, plural: str) -> dict[str, Any]:
     return result
 
 
+def _display(plural: str, singular: str, label: str) -> dict[str, Any]:
+    """How a console shows the resource."""
+    return {
+        "singularName": singular,
+        "pluralName": plural,
+        "overview": {"label": label},
+        "info": {"primary": ["ref", "owner", "name"], "history": _HISTORY},
+    }
+
+
+_RESTRICTIONS = (
+    {
+        "type": "ownership",
+        "message": "must have an owner that the session has access to",
+        "description": "resources belong to a tenant, and only its users reach them",
+    },
+    {
+        "type": "primaryKey",
+        "message": "the ref must be unique",
+        "description": "owner and name together are the identity of a resource",
+    },
+)
+
+
 def describe_resource(  # noqa: PLR0913, PLR0917 - a descriptor has this many parts
     service: str,
     plural: str,
@@ -275,29 +299,13 @@ def describe_resource(  # noqa: PLR0913, PLR0917 - a descriptor has this many pa
         "conditionalUpdates": True,
         "retentionPeriod": "P30D",
         "typeInfo": {},
-        "display": {
-            "singularName": singular,
-            "pluralName": plural,
-            "overview": {"label": "title" if title else "name"},
-            "info": {"primary": ["ref", "owner", "name"], "history": _HISTORY},
-        },
+        "display": _display(plural, singular, "title" if title else "name"),
         "operations": _operations(service, plural),
         "pagination": {"pageSize": {"min": 1, "max": 100, "default": 100}, "pages": {"max": 1000}},
         "fields": long,
         "filters": {"q": {**search, "valueType": "string", "text": True}, **{item["name"]: item for item in filters}},
         "relationships": {link.name: _relationship(link) for link in links},
-        "restrictions": [
-            {
-                "type": "ownership",
-                "message": "must have an owner that the session has access to",
-                "description": "resources belong to a tenant, and only its users reach them",
-            },
-            {
-                "type": "primaryKey",
-                "message": "the ref must be unique",
-                "description": "owner and name together are the identity of a resource",
-            },
-        ],
+        "restrictions": [dict(restriction) for restriction in _RESTRICTIONS],
     }
 
 
