@@ -198,5 +198,5 @@ def _rest(walk: Walk, link: str, call: Call) -> Iterator[list[Resource]]:
     following: Call | None = linked_call(chain.follow(link, call))
     while following is not None:
         answer = walk.send(following, operation)
-        yield Response(answer).resources or []
+        yield Response(answer).resources
         following = chain.next_call(answer)

@@ -34,6 +34,7 @@ __all__ = [
     "decoded",
     "describe",
     "is_empty",
+    "is_idempotent",
     "judge",
     "redirected",
 ]
@@ -50,6 +51,11 @@ class Expects(enum.Enum):
     JSON = "JSON, or empty"
     ANYTHING = "JSON if its content type says so"
     BYTES = "whatever it is; it is not decoded, nor shown in any error, because it may be a secret"
+
+
+def is_idempotent(method: str) -> bool:
+    """Whether a request with this method, in upper case, may be sent twice without harm (RFC 9110, 9.2.2)."""
+    return method not in {"POST", "PATCH"}
 
 
 @dataclass(frozen=True, slots=True)

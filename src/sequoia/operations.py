@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from sequoia.calls import Answer, Call, Expects
+from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
 from sequoia.error import HttpError, NotMatchingVersion
 from sequoia.names import encode_ref, json_key, url_segment
@@ -181,7 +181,7 @@ def any_call(  # noqa: PLR0913 - what a request consists of
         with_query(url, params or {}),
         headers=headers or {},
         body=_encoded(json) if json is not None else body,
-        repeatable=method.upper() not in {"POST", "PATCH"},
+        repeatable=is_idempotent(method.upper()),
         expects=Expects.ANYTHING,
     )
 

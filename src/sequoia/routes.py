@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from sequoia.calls import Call
+from sequoia.calls import Call, is_idempotent
 from sequoia.descriptor import Route
 from sequoia.names import suggestion
 from sequoia.operations import json_body
@@ -54,7 +54,7 @@ class RoutePath:
         query = {name: given[name] for name in given if name not in self._parts}
         method = self._route.method.upper()
         url = with_query(f"{self._location}/{path.removeprefix('/')}", query)
-        return Call(method, url, body=json_body(content), repeatable=method not in {"POST", "PATCH"})
+        return Call(method, url, body=json_body(content), repeatable=is_idempotent(method))
 
     def _check(self, given: Mapping[str, Any]) -> None:
         needed = [name for name, mark in self._parts.items() if mark != "?"]

@@ -68,6 +68,13 @@ class Platform:
         """Whether a request carries the token that was given out last."""
         return bool(self.tokens) and request.headers.get("authorization") == f"Bearer {self.tokens[-1]}"
 
+    def unless_good(self, data: Any) -> Handler:
+        """Answers with `data`, but only to the token that was given out last."""
+        refused = {"statusCode": 401, "error": "Unauthorized", "message": "Invalid token"}
+        return lambda request: (
+            httpx2.Response(200, json=data) if self.good(request) else httpx2.Response(401, json=refused)
+        )
+
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         url = str(request.url.copy_with(query=None))
         with self._lock:

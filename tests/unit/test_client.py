@@ -34,15 +34,6 @@ CONTENTS = "https://metadata.test/data/contents"
 PAGE: dict[str, Any] = {"meta": {"perPage": 100}, "contents": [{"ref": "acme:a"}]}
 
 
-def _unless_good(platform: Platform, data: Any) -> Any:
-    """Answers only to the token that was given out last."""
-    return lambda request: (
-        httpx2.Response(200, json=data)
-        if platform.good(request)
-        else httpx2.Response(401, json={"statusCode": 401, "error": "Unauthorized", "message": "Invalid token"})
-    )
-
-
 def _ids(platform: Platform) -> list[str]:
     return [request.headers["x-correlation-id"] for request in platform.requests]
 
@@ -375,7 +366,7 @@ def test_an_error_of_an_operation_survives_pickle_without_the_token(platform: Pl
 
 
 def test_no_secret_is_in_any_log_nor_in_any_repr(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
-    platform.answer_with(f"GET {CONTENTS}", _unless_good(platform, PAGE))
+    platform.answer_with(f"GET {CONTENTS}", platform.unless_good(PAGE))
     with caplog.at_level(logging.DEBUG):
         client = platform.client()
         platform.tokens.append("somebody revoked it")
@@ -450,5 +441,5 @@ def test_a_refresh_that_fails_changes_nothing(platform: Platform) -> None:
     with pytest.raises(ServiceNotFound, match="identity"):
         client.refresh()
     assert client.services is before
-    platform.answer_with(f"GET {CONTENTS}", _unless_good(platform, PAGE))
+    platform.answer_with(f"GET {CONTENTS}", platform.unless_good(PAGE))
     assert client.metadata.contents.browse("acme").resources == PAGE["contents"]

@@ -18,7 +18,7 @@ from sequoia.error import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.conftest import Handler, Platform
+    from tests.unit.conftest import Platform
 
 REGISTRY = "https://registry.test/services/acme"
 TOKEN = "https://identity.test/oauth/token"
@@ -26,20 +26,11 @@ CONTENTS = "https://metadata.test/data/contents"
 PAGE: dict[str, Any] = {"meta": {"perPage": 100}, "contents": [{"ref": "acme:a"}]}
 
 
-def _unless_good(platform: Platform, data: Any) -> Handler:
-    """Answers only to the token that was given out last."""
-    return lambda request: (
-        httpx2.Response(200, json=data)
-        if platform.good(request)
-        else httpx2.Response(401, json={"statusCode": 401, "error": "Unauthorized", "message": "Invalid token"})
-    )
-
-
 # ---- tokens ----
 
 
 def test_a_token_is_fetched_once(platform: Platform) -> None:
-    platform.answer_with(f"GET {CONTENTS}", _unless_good(platform, PAGE))
+    platform.answer_with(f"GET {CONTENTS}", platform.unless_good(PAGE))
     endpoint = platform.client().metadata.contents
     for _ in range(5):
         endpoint.browse("acme")
@@ -57,7 +48,7 @@ def test_clients_with_the_same_credentials_share_a_token(platform: Platform) -> 
 
 
 def test_a_token_is_renewed_before_it_expires(platform: Platform) -> None:
-    platform.answer_with(f"GET {CONTENTS}", _unless_good(platform, PAGE))
+    platform.answer_with(f"GET {CONTENTS}", platform.unless_good(PAGE))
     endpoint = platform.client().metadata.contents
     platform.clock.advance(3571)
     endpoint.browse("acme")
@@ -66,7 +57,7 @@ def test_a_token_is_renewed_before_it_expires(platform: Platform) -> None:
 
 
 def test_a_refused_token_is_renewed_and_the_request_repeated(platform: Platform) -> None:
-    platform.answer_with(f"GET {CONTENTS}", _unless_good(platform, PAGE))
+    platform.answer_with(f"GET {CONTENTS}", platform.unless_good(PAGE))
     endpoint = platform.client().metadata.contents
     platform.tokens.append("somebody revoked it")
     assert endpoint.browse("acme").resources == [{"ref": "acme:a"}]
@@ -87,7 +78,7 @@ def test_a_token_is_renewed_at_most_three_times_for_one_request(platform: Platfo
 
 
 def test_a_post_is_repeated_with_a_new_token_because_the_old_one_was_refused(platform: Platform) -> None:
-    platform.answer_with(f"POST {CONTENTS}/", _unless_good(platform, PAGE))
+    platform.answer_with(f"POST {CONTENTS}/", platform.unless_good(PAGE))
     endpoint = platform.client().metadata.contents
     platform.tokens.append("somebody revoked it")
     endpoint.store("acme", {"title": "no ref"})
@@ -127,7 +118,7 @@ def test_a_callers_function_is_asked_again_after_a_401(platform: Platform) -> No
 
 
 def test_a_token_to_begin_with_is_used_until_it_is_refused(platform: Platform) -> None:
-    platform.answer_with(f"GET {CONTENTS}", _unless_good(platform, PAGE))
+    platform.answer_with(f"GET {CONTENTS}", platform.unless_good(PAGE))
     client = platform.client(byo_token="mine")
     assert platform.sent("identity") == []
     client.metadata.contents.browse("acme")
@@ -144,7 +135,7 @@ def test_without_authentication_no_token_is_sent(platform: Platform) -> None:
 
 
 def test_64_threads_with_an_expired_token_make_one_token_request(platform: Platform) -> None:
-    answer = _unless_good(platform, PAGE)
+    answer = platform.unless_good(PAGE)
     arrived = threading.Barrier(64)
 
     def refuse_once_all_are_there(request: httpx2.Request) -> httpx2.Response:
