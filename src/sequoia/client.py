@@ -13,9 +13,10 @@ from typing import Any, NoReturn, Self, Unpack
 from sequoia.auth import Credential, check_secure
 from sequoia.calls import Call
 from sequoia.describing import Described
+from sequoia.descriptor import Descriptor
 from sequoia.endpoint import BusinessEndpoint, Endpoint, RouteEndpoint, Strategy
 from sequoia.error import AuthorisationError, NotFound, ResourceNotFound
-from sequoia.operations import BusinessPath, ResourcePath, any_call
+from sequoia.operations import BusinessPath, any_call
 from sequoia.registry import RegisteredService, Registry, no_registry
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
@@ -207,6 +208,15 @@ class Service:
         self._sender = sender
         self._described = described
 
+    @property
+    def descriptor(self) -> Descriptor:
+        """What the service says about itself; read once for each client, and again after `Client.refresh`.
+
+        Raises:
+            ClientError: It cannot be read.
+        """
+        return self._described.needed(self._sender.operation().without_empty_rule())
+
     def business(self, path_template: str) -> BusinessEndpoint:
         """A business endpoint: `service.business("/$service/$owner:$ref")`, a `string.Template` of its path."""
         return BusinessEndpoint(self._sender, BusinessPath(self.location, path_template))
@@ -222,15 +232,12 @@ class Service:
             ResourceNotFound: The descriptor has no such route; the message names the close matches.
             ClientError: The descriptor cannot be read.
         """
-        descriptor = self._described.needed(self._sender.operation().without_empty_rule())
-        return RouteEndpoint(self._sender, RoutePath(self.location, descriptor.route(route)), values)
+        return RouteEndpoint(self._sender, RoutePath(self.location, self.descriptor.route(route)), values)
 
     def __getitem__(self, name: str) -> Endpoint:
         if not isinstance(name, str) or name in {"", ".", ".."}:
             raise ResourceNotFound(f"a resource has a name, not {name!r}", 404)
-        if self._described.known is not None:
-            self._described.known.resource(name)
-        return Endpoint(self._sender, self._described, ResourcePath.of(self.location, name))
+        return Endpoint(self._sender, self._described, self._described.path(name))
 
     def __getattr__(self, name: str) -> Endpoint:
         if name.startswith("_"):

@@ -7,8 +7,8 @@ import threading
 from dataclasses import replace
 
 from sequoia.calls import Call
-from sequoia.descriptor import Descriptor
-from sequoia.error import ClientError, NotFound, ResourceNotFound
+from sequoia.descriptor import Descriptor, ResourceType
+from sequoia.error import ClientError, NotFound
 from sequoia.operations import ResourcePath
 from sequoia.relations import Resolution
 from sequoia.response import Resolver
@@ -68,6 +68,25 @@ class Described:
             )
         return descriptor
 
+    def path(self, name: str) -> ResourcePath:
+        """Where the resource called `name` is: by the descriptor if it has been read, else by the platform's rule.
+
+        Raises:
+            ResourceNotFound: The descriptor has been read, and knows no such resource.
+        """
+        if self.known is None:
+            return ResourcePath.of(self.location, name)
+        return ResourcePath.described(self.location, self.known.resource(name))
+
+    def resource(self, path: ResourcePath, operation: Operation) -> ResourceType:
+        """What the descriptor says of a resource.
+
+        Raises:
+            ResourceNotFound: It knows no such resource.
+            ClientError: It cannot be read.
+        """
+        return self.needed(operation).resource(path.key)
+
     def resolver(self, path: ResourcePath, operation: Operation) -> Resolver | None:
         """What attaches included resources to their parents, if the client was asked to (`model_resolution`)."""
         if not self._sender.settings.model_resolution:
@@ -78,10 +97,8 @@ class Described:
     def explained(self, error: NotFound, path: ResourcePath, operation: Operation) -> NotFound:
         """`error` itself or, where the service has no such resource at all, an error that says so."""
         descriptor = self.read(replace(operation, policy=RetryPolicy(max_tries=1)))
-        try:
-            if descriptor is not None:
-                descriptor.resource(path.key)
-        except ResourceNotFound as explanation:
-            explanation.of_request(error)
-            return explanation
-        return error
+        if descriptor is None or path.key in descriptor.resourcefuls:
+            return error
+        explanation = descriptor.unknown(path.key)
+        explanation.of_request(error)
+        return explanation

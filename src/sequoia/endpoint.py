@@ -9,6 +9,7 @@ from sequoia.browsing import PageBrowser, Walk
 from sequoia.calls import Answer, Call
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
+from sequoia.descriptor import ResourceType
 from sequoia.error import HttpError, NotFound
 from sequoia.operations import BusinessPath, Refs, ResourcePath, version_conflict
 from sequoia.response import Response
@@ -39,6 +40,16 @@ class Endpoint:
     def url(self) -> str:
         """URL of the collection."""
         return self._path.url
+
+    @property
+    def descriptor(self) -> ResourceType:
+        """What the service says about this resource: its fields, filters, relationships and bounds.
+
+        Raises:
+            ResourceNotFound: The service has no such resource.
+            ClientError: The descriptor cannot be read.
+        """
+        return self._described.resource(self._path, self._sender.operation().without_empty_rule())
 
     def read(
         self,

@@ -16,6 +16,7 @@ import msgspec
 
 from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
+from sequoia.descriptor import ResourceType
 from sequoia.error import HttpError, NotMatchingVersion
 from sequoia.names import encode_ref, json_key, url_segment
 from sequoia.payload import check_reference, encode, have_identity, resources_of
@@ -52,6 +53,11 @@ class ResourcePath:
     def of(cls, location: str, name: str) -> ResourcePath:
         """The path of the resource called `name` in any of its spellings."""
         return cls(location, url_segment(name), json_key(name))
+
+    @classmethod
+    def described(cls, location: str, resource: ResourceType) -> ResourcePath:
+        """The path of a resource as its service describes it."""
+        return cls(location, resource.hyphenated_plural_name, resource.plural_name)
 
     @property
     def url(self) -> str:
