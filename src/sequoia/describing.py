@@ -7,8 +7,9 @@ import threading
 from dataclasses import replace
 
 from sequoia.calls import Call
+from sequoia.checking import Question
 from sequoia.descriptor import Descriptor, ResourceType
-from sequoia.error import ClientError, NotFound
+from sequoia.error import BadRequest, ClientError, CriteriaError, HttpError
 from sequoia.operations import ResourcePath
 from sequoia.relations import Resolution
 from sequoia.response import Resolver
@@ -18,6 +19,9 @@ from sequoia.sending import Operation, Sender
 __all__ = ["Described"]
 
 _log = logging.getLogger(__name__)
+
+# Warnings of one service that are logged, each once: a filter's value may differ from query to query.
+_MOST_WARNINGS = 100
 
 
 class Described:
@@ -40,6 +44,7 @@ class Described:
         self._tried = False
         self._failure: ClientError | None = None
         self._reading = threading.Lock()
+        self._warned: set[str] = set()
 
     def read(self, operation: Operation) -> Descriptor | None:
         """The descriptor; None, and a warning in the log, where it cannot be read. It is asked for only once."""
@@ -94,10 +99,40 @@ class Described:
         descriptor = self.read(operation.without_empty_rule())
         return Resolution(descriptor, path.key) if descriptor is not None else None
 
-    def explained(self, error: NotFound, path: ResourcePath, operation: Operation) -> NotFound:
-        """`error` itself or, where the service has no such resource at all, an error that says so."""
+    def check(self, question: Question, operation: Operation) -> None:
+        """Hold a question against the descriptor, as far as the client was told to (`check`).
+
+        Raises:
+            CriteriaError: With `check=True`: what the service says it cannot answer. Nothing of it was sent.
+        """
+        mode = self._sender.settings.check
+        if not mode or not question:
+            return
+        descriptor = self.read(operation.without_empty_rule()) if mode is True else self.known
+        found = question.faults(descriptor) if descriptor is not None else []
+        if found and mode is True:
+            raise CriteriaError("; ".join(found))
+        for fault in found:
+            if fault not in self._warned and len(self._warned) < _MOST_WARNINGS:
+                self._warned.add(fault)
+                _log.warning("%s: the service may refuse this query: %s", self.name, fault)
+
+    def explained(self, error: HttpError, path: ResourcePath, operation: Operation, question: Question) -> HttpError:
+        """`error` with what the descriptor says about it.
+
+        Where the service has no such resource at all, it is another error that says so. A query that was refused (400)
+        gets notes (PEP 678) that name what the service says it cannot answer.
+        """
+        if isinstance(error, BadRequest) and not (question and self._sender.settings.check):
+            return error
         descriptor = self.read(replace(operation, policy=RetryPolicy(max_tries=1)))
-        if descriptor is None or path.key in descriptor.resourcefuls:
+        if descriptor is None:
+            return error
+        if isinstance(error, BadRequest):
+            for fault in question.faults(descriptor):
+                error.add_note(fault)
+            return error
+        if path.key in descriptor.resourcefuls:
             return error
         explanation = descriptor.unknown(path.key)
         explanation.of_request(error)

@@ -107,8 +107,8 @@ class FilterType(_Described, frozen=True):
         type: `with` for a field's filter, `q` for free text, `predefined` for a named one.
         value_type: Type of the value.
         field_name_path: The field that it looks at.
-        and_: Whether it takes `a&&b`.
-        or_: Whether it takes `a||b`.
+        and_: Whether it takes `a&&b`; None where the descriptor does not say.
+        or_: Whether it takes `a||b`; likewise.
         prefix: Whether it takes `v*`.
         range: Whether it takes ranges, `a/b`.
         prohibited: Kinds of users that may not use it.
@@ -119,8 +119,8 @@ class FilterType(_Described, frozen=True):
     type: str = "with"
     value_type: str | None = None
     field_name_path: str | None = None
-    and_: bool = msgspec.field(default=False, name="and")
-    or_: bool = msgspec.field(default=False, name="or")
+    and_: bool | None = msgspec.field(default=None, name="and")
+    or_: bool | None = msgspec.field(default=None, name="or")
     prefix: bool = False
     range: bool = False
     prohibited: Any = None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from sequoia.browsing import PageBrowser, Walk
 from sequoia.calls import Answer, Call
+from sequoia.checking import Question
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.descriptor import ResourceType
-from sequoia.error import HttpError, NotFound
-from sequoia.operations import BusinessPath, Refs, ResourcePath, version_conflict
+from sequoia.error import BadRequest, HttpError, NotFound
+from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, version_conflict
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
 from sequoia.routes import RoutePath
@@ -75,6 +77,7 @@ class Endpoint:
         """
         calls = self._path.read(owner, ref, criteria)
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        self._described.check(Question(self._path.key, criteria), operation)
         resolver = self._described.resolver(self._path, operation)
         return Response(self._sender.send_all(calls, operation), resolver)
 
@@ -107,10 +110,13 @@ class Endpoint:
         """
         if isinstance(prefetch_pages, bool) or not isinstance(prefetch_pages, int) or prefetch_pages < 0:
             raise ValueError(f"prefetch_pages must be a whole number from 0, not {prefetch_pages!r}")
-        call = self._path.browse(owner, criteria, fields, query_string)
+        asked = field_names(fields)
+        call = self._path.browse(owner, criteria, asked, query_string)
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        question = Question(self._path.key, criteria, asked)
+        self._described.check(question, operation)
         resolver = self._described.resolver(self._path, operation)
-        walk = Walk(self._send, operation, self._path.location)
+        walk = Walk(partial(self._send, question=question), operation, self._path.location)
         return PageBrowser(walk, call, prefetch_pages, resolver)
 
     def store(self, owner: str | None, json: Any) -> Response:
@@ -152,12 +158,13 @@ class Endpoint:
     def _write(self, call: Call) -> Response:
         return Response(self._send(call, self._sender.operation()))
 
-    def _send(self, call: Call, operation: Operation) -> Answer:
-        """Send a call to the collection, where a 404 may mean that there is no such resource at all."""
+    def _send(self, call: Call, operation: Operation, question: Question | None = None) -> Answer:
+        """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
         try:
             return self._sender.send(call, operation)
-        except NotFound as error:
-            explained = self._described.explained(error, self._path, operation)
+        except (NotFound, BadRequest) as error:
+            asked = question or Question(self._path.key, None)
+            explained = self._described.explained(error, self._path, operation, asked)
             if explained is error:
                 raise
             raise explained from error

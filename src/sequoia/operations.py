@@ -23,7 +23,7 @@ from sequoia.payload import check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
-__all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "json_body", "version_conflict"]
+__all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "field_names", "json_body", "version_conflict"]
 
 # Bounds of one URL: the platform's clients have been seen to send 119 refs and 6 KB.
 REFS_A_CALL = 50
@@ -79,8 +79,8 @@ class ResourcePath:
         params = _params(criteria)
         if query_value(f"?{(query_string or '').lstrip('?&')}", "owner") is None:
             params |= _owner(owner)
-        if fields and (names := _field_names(fields)):
-            params["fields"] = names
+        if names := field_names(fields):
+            params["fields"] = ",".join(names)
         return self._call("GET", with_query(self.url, params, query_string), includes=_included(criteria))
 
     def store(self, owner: str | None, value: Any) -> Call:
@@ -263,12 +263,16 @@ def _included(criteria: Criteria | None) -> tuple[str, ...]:
     return () if criteria is None else criteria.included
 
 
-def _field_names(fields: Iterable[str]) -> str:
-    """The fields as one value; none at all, as with 4.4.0, asks for every field."""
-    names = [fields] if isinstance(fields, str) else [str(name) for name in fields]
-    if not all(names):
+def field_names(fields: Iterable[str] | None) -> tuple[str, ...]:
+    """The names of the fields to ask for; none at all, as with 4.4.0, asks for every field.
+
+    Raises:
+        ValueError: A name is empty.
+    """
+    names = (fields,) if isinstance(fields, str) else tuple(map(str, fields or ()))
+    if not all(names) and fields:
         raise ValueError("fields has an empty name")
-    return ",".join(sorted(names))
+    return tuple(sorted(filter(None, names)))
 
 
 def json_body(body: Any) -> bytes | None:
