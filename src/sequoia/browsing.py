@@ -12,11 +12,12 @@ import weakref
 from collections.abc import Callable, Iterator
 
 from sequoia.calls import Answer, Call, decoded
-from sequoia.paging import Chain, linked_call, linked_resources, linked_starts
+from sequoia.linked import linked_call, linked_resources, linked_starts, warn_of_linked_errors
+from sequoia.paging import Chain
 from sequoia.response import Resolver, Resource, Response
 from sequoia.sending import Operation
 
-__all__ = ["LinkedPages", "PageBrowser", "Walk"]
+__all__ = ["BrowsedPage", "LinkedPages", "PageBrowser", "Walk"]
 
 Send = Callable[[Call, Operation], Answer]
 
@@ -36,6 +37,7 @@ class Walk:
         self.location = location
         self.chain = Chain(location)
         self.fetching = threading.Lock()
+        self.warned: set[str] = set()
 
 
 class Place:
@@ -83,6 +85,7 @@ class Page(Place):
 
     def __init__(self, walk: Walk, answer: Answer) -> None:
         super().__init__(walk)
+        warn_of_linked_errors(answer, walk.warned)
         self._call = answer.call
         self._raw = answer.raw
         self._alive = weakref.ref(answer)
@@ -131,29 +134,43 @@ class PageBrowser(Response):
 
     def linked(self, name: str) -> LinkedPages:
         """The resources of an included relationship, page by page, of all pages."""
-        return LinkedPages(self._walk, self._start, lambda: self._answer, name)
+        return LinkedPages(self._walk, lambda: _answers(self._start), lambda: self._answer, name)
 
-    def __iter__(self) -> Iterator[Response]:
-        return _pages(self._start, self._resolver)
+    def __iter__(self) -> Iterator[BrowsedPage]:
+        return _pages(self._walk, self._start, self._resolver)
 
     def __repr__(self) -> str:
         # A debugger that shows the browse must not send its first request.
         return super().__repr__() if self._first_answer is not None else f"<{type(self).__name__} not yet read>"
 
 
+class BrowsedPage(Response):
+    """One page of a browse."""
+
+    def __init__(self, walk: Walk, answer: Answer, resolver: Resolver | None) -> None:
+        super().__init__(answer, resolver)
+        self._walk = walk
+
+    def linked(self, name: str) -> LinkedPages:
+        """The resources of an included relationship, page by page, of this page."""
+        return LinkedPages(self._walk, lambda: _only(self._answer), lambda: self._answer, name)
+
+
 class LinkedPages:
-    """The resources of one relationship of a browse: lists, one for each page of them.
+    """The resources of one relationship: lists, one for each page of them.
 
     Args:
         walk: What the pages of the browse share.
-        start: The place before its first page.
-        first: Gets the first page.
+        answers: Gets the main pages.
+        first: Gets the first of them.
         name: Name of the relationship.
     """
 
-    def __init__(self, walk: Walk, start: Place, first: Callable[[], Answer], name: str) -> None:
+    def __init__(
+        self, walk: Walk, answers: Callable[[], Iterator[Answer]], first: Callable[[], Answer], name: str
+    ) -> None:
         self._walk = walk
-        self._start = start
+        self._answers = answers
         self._first = first
         self._name = name
 
@@ -167,14 +184,18 @@ class LinkedPages:
         return linked_resources(self._first(), self._name)
 
     def __iter__(self) -> Iterator[list[Resource]]:
-        return _linked(self._walk, _answers(self._start), self._name)
+        return _linked(self._walk, self._answers(), self._name)
 
     def __repr__(self) -> str:
         return f"<LinkedPages {self._name}>"
 
 
-def _pages(start: Place, resolver: Resolver | None) -> Iterator[Response]:
-    return (Response(answer, resolver) for answer in _answers(start))
+def _pages(walk: Walk, start: Place, resolver: Resolver | None) -> Iterator[BrowsedPage]:
+    return (BrowsedPage(walk, answer, resolver) for answer in _answers(start))
+
+
+def _only(answer: Answer) -> Iterator[Answer]:
+    yield answer
 
 
 def _answers(place: Place | None) -> Iterator[Answer]:

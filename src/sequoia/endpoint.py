@@ -13,6 +13,7 @@ from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.descriptor import ResourceType
 from sequoia.error import BadRequest, HttpError, NotFound
+from sequoia.linked import warn_of_linked_errors
 from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, version_conflict
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
@@ -79,7 +80,9 @@ class Endpoint:
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
         self._described.check(Question(self._path.key, criteria), operation)
         resolver = self._described.resolver(self._path, operation)
-        return Response(self._sender.send_all(calls, operation), resolver)
+        answer = self._sender.send_all(calls, operation)
+        warn_of_linked_errors(answer, set())
+        return Response(answer, resolver)
 
     def browse(  # noqa: PLR0913, PLR0917 - the contract has these arguments
         self,

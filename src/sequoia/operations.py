@@ -208,7 +208,19 @@ def combined(answers: Sequence[Answer]) -> Answer:
             name: _distinct(one for part in parts for one in (part.get("linked") or {}).get(name) or ())
             for name in names
         }
+        data["meta"] = _joined_meta(parts)
     return Answer(last.call, last.raw, data)
+
+
+def _joined_meta(parts: Sequence[dict[str, Any]]) -> Any:
+    """The first part's `meta`, with what all parts tell of their requests for linked resources."""
+    metas = [meta for part in parts if isinstance(meta := part.get("meta"), dict)]
+    entries: dict[str, list[Any]] = {}
+    for meta in metas:
+        told = meta.get("linked")
+        for name, found in told.items() if isinstance(told, dict) else ():
+            entries.setdefault(name, []).extend(found if isinstance(found, list) else ())
+    return {**metas[0], "linked": entries} if entries else parts[0].get("meta")
 
 
 def version_conflict(error: HttpError) -> NotMatchingVersion:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sequoia.calls import Answer
 from sequoia.error import DecodeError, MultipleResultsFound, NoResultFound
+from sequoia.linked import LinkedError, linked_errors
 
 if TYPE_CHECKING:
     import httpx2
@@ -97,6 +98,11 @@ class Response:
     def facet_count(self) -> dict[str, dict[str, int]] | None:
         """`meta.facetCount`: how many resources have each value of a field; None unless it was asked for."""
         return (self.meta or {}).get("facetCount")
+
+    @property
+    def linked_errors(self) -> list[LinkedError]:
+        """The requests for linked resources that failed, of those that the service made for this answer."""
+        return linked_errors(self._answer)
 
     @property
     def status(self) -> int:
