@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from sequoia.calls import Answer, Call, decoded
 from sequoia.linked import linked_call, linked_resources, linked_starts, warn_of_linked_errors
@@ -17,42 +18,65 @@ from sequoia.paging import Chain
 from sequoia.response import Resolver, Resource, Response
 from sequoia.sending import Operation
 
-__all__ = ["BrowsedPage", "LinkedPages", "PageBrowser", "Walk"]
+__all__ = ["Beginning", "BrowsedPage", "LinkedPages", "PageBrowser", "Walk"]
 
+Begin = Callable[[Operation], "Beginning"]
 Send = Callable[[Call, Operation], Answer]
+
+
+class Beginning(NamedTuple):
+    """What a browse knows just before its first request.
+
+    Attributes:
+        location: Where the service is; links are followed on it.
+        call: The call for the first page.
+        resolver: Attaches included resources to their parents, for `.model`.
+    """
+
+    location: str
+    call: Call
+    resolver: Resolver | None
 
 
 class Walk:
     """What the pages of one browse share, and the lock under which each is fetched once.
 
     Args:
+        begin: Finds out what the first request needs.
         send: Sends a call.
         operation: The browse's correlation id and retry policy.
-        location: Where the service is; links are followed on it.
     """
 
-    def __init__(self, send: Send, operation: Operation, location: str) -> None:
+    def __init__(self, begin: Begin, send: Send, operation: Operation) -> None:
         self.send = send
         self.operation = operation
-        self.location = location
-        self.chain = Chain(location)
+        self.resolver: Resolver | None = None
         self.fetching = threading.Lock()
         self.warned: set[str] = set()
+        self._begin = begin
+        self._chain: Chain | None = None
+
+    def first_call(self) -> Call:
+        """The call for the first page."""
+        location, call, self.resolver = self._begin(self.operation)
+        self._chain = Chain(location)
+        return call
+
+    @property
+    def chain(self) -> Chain:
+        """The links of the main pages, once the first page is known."""
+        assert self._chain is not None  # noqa: S101 - every page comes after the first call
+        return self._chain
 
 
 class Place:
-    """A place in a walk; it knows what follows it.
-
-    Args:
-        walk: The walk.
-        pending: The call for the page that follows, where it is known already.
-    """
+    """The place before a walk's first page; it knows what follows it."""
 
     __slots__ = ("_following", "_pending", "_walk")
 
-    def __init__(self, walk: Walk, pending: Call | None = None) -> None:
+    def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self._pending = pending
+        self._pending: Call | None = None
         self._following: Page | None = None
 
     def following(self) -> Page | None:
@@ -63,7 +87,8 @@ class Place:
         """
         with self._walk.fetching:
             if self._following is None:
-                self._pending = self._pending or self._next_call()
+                if self._pending is None:
+                    self._pending = self._next_call()
                 if self._pending is None:
                     return None
                 self._following = Page(self._walk, self._walk.send(self._pending, self._walk.operation))
@@ -71,7 +96,7 @@ class Place:
             return self._following
 
     def _next_call(self) -> Call | None:
-        return None
+        return self._walk.first_call()
 
 
 class Page(Place):
@@ -109,18 +134,19 @@ class PageBrowser(Response):
 
     Args:
         walk: What the pages share.
-        call: The first page's call.
         prefetch_pages: How many to fetch at once; with 0 the first one comes when it is first needed.
-        resolver: Attaches included resources to their parents, for `.model`.
     """
 
-    def __init__(self, walk: Walk, call: Call, prefetch_pages: int, resolver: Resolver | None) -> None:
+    def __init__(self, walk: Walk, prefetch_pages: int) -> None:
         self._walk = walk
-        self._start = Place(walk, call)
-        self._resolver = resolver
+        self._start = Place(walk)
+        self._prefetch_pages = prefetch_pages
         self._first_answer: Answer | None = None
+        self._prefetch()
+
+    def _prefetch(self) -> None:
         place: Place | None = self._start
-        for _ in range(prefetch_pages):
+        for _ in range(self._prefetch_pages):
             place = place.following() if place is not None else None
             self._first_answer = self._first_answer or self._answer
 
@@ -132,12 +158,16 @@ class PageBrowser(Response):
             self._first_answer = page.answer
         return self._first_answer
 
+    @property
+    def _resolver(self) -> Resolver | None:
+        return self._walk.resolver
+
     def linked(self, name: str) -> LinkedPages:
         """The resources of an included relationship, page by page, of all pages."""
         return LinkedPages(self._walk, lambda: _answers(self._start), lambda: self._answer, name)
 
     def __iter__(self) -> Iterator[BrowsedPage]:
-        return _pages(self._walk, self._start, self._resolver)
+        return _pages(self._walk, self._start)
 
     def __repr__(self) -> str:
         # A debugger that shows the browse must not send its first request.
@@ -147,8 +177,8 @@ class PageBrowser(Response):
 class BrowsedPage(Response):
     """One page of a browse."""
 
-    def __init__(self, walk: Walk, answer: Answer, resolver: Resolver | None) -> None:
-        super().__init__(answer, resolver)
+    def __init__(self, walk: Walk, answer: Answer) -> None:
+        super().__init__(answer, walk.resolver)
         self._walk = walk
 
     def linked(self, name: str) -> LinkedPages:
@@ -190,8 +220,8 @@ class LinkedPages:
         return f"<LinkedPages {self._name}>"
 
 
-def _pages(walk: Walk, start: Place, resolver: Resolver | None) -> Iterator[BrowsedPage]:
-    return (BrowsedPage(walk, answer, resolver) for answer in _answers(start))
+def _pages(walk: Walk, start: Place) -> Iterator[BrowsedPage]:
+    return (BrowsedPage(walk, answer) for answer in _answers(start))
 
 
 def _only(answer: Answer) -> Iterator[Answer]:
@@ -215,7 +245,7 @@ def _linked(walk: Walk, answers: Iterator[Answer], name: str) -> Iterator[list[R
 def _rest(walk: Walk, link: str, call: Call) -> Iterator[list[Resource]]:
     """The linked pages behind those that came with the main page, for one batch of parents."""
     operation = walk.operation.without_empty_rule()
-    chain = Chain(walk.location)
+    chain = walk.chain.branch()
     following: Call | None = linked_call(chain.follow(link, call))
     while following is not None:
         answer = walk.send(following, operation)

@@ -20,7 +20,6 @@ from sequoia.operations import BusinessPath, any_call
 from sequoia.registry import RegisteredService, Registry, no_registry
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
-from sequoia.routes import RoutePath
 from sequoia.sending import Sender
 from sequoia.settings import ClientOptions, Settings
 from sequoia.urls import Params
@@ -146,7 +145,7 @@ class Client:
         entry = self._registry.find(name)
         described = known.get(entry.name)
         if described is None:
-            described = known.setdefault(entry.name, Described(self._sender, entry.name, self._location(entry)))
+            described = known.setdefault(entry.name, Described(self._sender, entry.name, self._locate))
         return Service(self._sender, described)
 
     def __getattr__(self, name: str) -> Service:
@@ -175,10 +174,11 @@ class Client:
         self._check_secure(url, "the token endpoint")
         return url
 
-    def _location(self, entry: RegisteredService) -> str:
-        location = entry.base_url()
+    def _locate(self, name: str) -> str:
+        """Where a service is, if it is a place that the client's secret may be sent to."""
+        location = self._registry.find(name).base_url()
         if self._sender.holds_secret:
-            self._check_secure(location, f"the service {entry.name!r}")
+            self._check_secure(location, f"the service {name!r}")
         return location
 
     def _check_secure(self, url: str, what: str) -> None:
@@ -199,14 +199,21 @@ class Service:
 
     Attributes:
         name: Name of the service.
-        location: Where it is, without a trailing slash.
     """
 
     def __init__(self, sender: Sender, described: Described) -> None:
         self.name = described.name
-        self.location = described.location
         self._sender = sender
         self._described = described
+
+    @property
+    def location(self) -> str:
+        """Where it is, without a trailing slash.
+
+        Raises:
+            ClientError: It is at no place that a token may be sent to.
+        """
+        return self._described.location()
 
     @property
     def descriptor(self) -> Descriptor:
@@ -219,20 +226,16 @@ class Service:
 
     def business(self, path_template: str) -> BusinessEndpoint:
         """A business endpoint: `service.business("/$service/$owner:$ref")`, a `string.Template` of its path."""
-        return BusinessEndpoint(self._sender, BusinessPath(self.location, path_template))
+        return BusinessEndpoint(self._sender, self._described, BusinessPath(path_template))
 
     def route(self, route: str, /, **values: Any) -> RouteEndpoint:
         """A business endpoint by its name in the descriptor: `client.gateway.route("feeds", owner="acme", name="x")`.
 
         Args:
             route: Name of the route.
-            **values: Values of its path and query parameters; the rest may follow with `fetch`.
-
-        Raises:
-            ResourceNotFound: The descriptor has no such route; the message names the close matches.
-            ClientError: The descriptor cannot be read.
+            **values: Values of its path and query parameters; the rest may follow with `fetch`, which sends.
         """
-        return RouteEndpoint(self._sender, RoutePath(self.location, self.descriptor.route(route)), values)
+        return RouteEndpoint(self._sender, self._described, route, values)
 
     def __getitem__(self, name: str) -> Endpoint:
         if not isinstance(name, str) or name in {"", ".", ".."}:
@@ -250,4 +253,4 @@ class Service:
         return sorted({*super().__dir__(), *(one.hyphenated_plural_name.replace("-", "_") for one in resources)})
 
     def __repr__(self) -> str:
-        return f"<Service {self.name} {self.location}>"
+        return f"<Service {self.name}>"

@@ -1,12 +1,13 @@
-"""The synchronous shell's view of one service's descriptor: read once, when something needs it."""
+"""The synchronous shell's view of one service: where it is, and its descriptor, read once, when something needs it."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from sequoia.calls import Call
+from sequoia.calls import Answer, Call
 from sequoia.checking import Question
 from sequoia.descriptor import Descriptor, ResourceType
 from sequoia.error import BadRequest, ClientError, CriteriaError, HttpError
@@ -28,32 +29,55 @@ class Described:
     """A service and, once somebody has asked for it, its descriptor.
 
     Args:
-        sender: Sends the request for it.
+        sender: Sends its requests.
         name: Name of the service.
-        location: Where it is.
+        locate: Finds out where a service is, by its name.
 
     Attributes:
+        name: Name of the service.
         known: The descriptor, if it has been read.
     """
 
-    def __init__(self, sender: Sender, name: str, location: str) -> None:
+    def __init__(self, sender: Sender, name: str, locate: Callable[[str], str]) -> None:
         self.name = name
-        self.location = location
         self.known: Descriptor | None = None
         self._sender = sender
+        self._locate = locate
+        self._location: str | None = None
         self._tried = False
         self._failure: ClientError | None = None
         self._reading = threading.Lock()
         self._warned: set[str] = set()
+
+    def location(self) -> str:
+        """Where the service is, without a trailing slash.
+
+        Raises:
+            ServiceNotFound: The registry does not know it.
+            ClientError: It is at no place that a token may be sent to.
+        """
+        if self._location is None:
+            self._location = self._locate(self.name)
+        return self._location
+
+    def send(self, call: Call, operation: Operation) -> Answer:
+        """Send a call that is relative to the service's location; errors as `Sender.send`."""
+        return self._sender.send(call.at(self.location()), operation)
+
+    def send_all(self, calls: Iterable[Call], operation: Operation) -> Answer:
+        """Send such calls that ask one question in parts; errors as `Sender.send_all`."""
+        location = self.location()
+        return self._sender.send_all([call.at(location) for call in calls], operation)
 
     def read(self, operation: Operation) -> Descriptor | None:
         """The descriptor; None, and a warning in the log, where it cannot be read. It is asked for only once."""
         with self._reading:
             if not self._tried:
                 # Asked for as 4.4.0 did: the mocks of a test-suite written for it answer to this query.
-                call = Call("GET", f"{self.location}/descriptor/raw?_pretty=true")
+                call = Call("GET", "/descriptor/raw?_pretty=true")
                 try:
-                    self.known = Descriptor.parse(self._sender.send(call, operation).data)
+                    answer = self.send(call, operation)
+                    self.known = Descriptor.parse(answer.data)
                 except ClientError as error:
                     _log.warning("the descriptor of the service %s cannot be read: %s", self.name, error)
                     self._failure = error
@@ -80,8 +104,8 @@ class Described:
             ResourceNotFound: The descriptor has been read, and knows no such resource.
         """
         if self.known is None:
-            return ResourcePath.of(self.location, name)
-        return ResourcePath.described(self.location, self.known.resource(name))
+            return ResourcePath.of(name)
+        return ResourcePath.described(self.known.resource(name))
 
     def resource(self, path: ResourcePath, operation: Operation) -> ResourceType:
         """What the descriptor says of a resource.

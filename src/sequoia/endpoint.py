@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from sequoia.browsing import PageBrowser, Walk
+from sequoia.browsing import Beginning, PageBrowser, Walk
 from sequoia.calls import Answer, Call
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
@@ -42,7 +42,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """URL of the collection."""
-        return self._path.url
+        return self._described.location() + self._path.url
 
     @property
     def descriptor(self) -> ResourceType:
@@ -80,7 +80,7 @@ class Endpoint:
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
         self._described.check(Question(self._path.key, criteria), operation)
         resolver = self._described.resolver(self._path, operation)
-        answer = self._sender.send_all(calls, operation)
+        answer = self._described.send_all(calls, operation)
         warn_of_linked_errors(answer, set())
         return Response(answer, resolver)
 
@@ -117,10 +117,15 @@ class Endpoint:
         call = self._path.browse(owner, criteria, asked, query_string)
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
         question = Question(self._path.key, criteria, asked)
+        walk = Walk(partial(self._begin, call, question), partial(self._ask, question), operation)
+        return PageBrowser(walk, prefetch_pages)
+
+    def _begin(self, call: Call, question: Question, operation: Operation) -> Beginning:
+        """What a browse needs to know before its first request."""
         self._described.check(question, operation)
         resolver = self._described.resolver(self._path, operation)
-        walk = Walk(partial(self._send, question=question), operation, self._path.location)
-        return PageBrowser(walk, call, prefetch_pages, resolver)
+        location = self._described.location()
+        return Beginning(location, call.at(location), resolver)
 
     def store(self, owner: str | None, json: Any) -> Response:
         """Create resources, or replace them wholly.
@@ -156,31 +161,32 @@ class Endpoint:
         Raises:
             ValueError: There is no ref; nothing was sent.
         """
-        return Response(self._sender.send_all(self._path.delete(owner, ref), self._sender.operation()))
+        return Response(self._described.send_all(self._path.delete(owner, ref), self._sender.operation()))
 
     def _write(self, call: Call) -> Response:
-        return Response(self._send(call, self._sender.operation()))
+        located = call.at(self._described.location())
+        return Response(self._ask(Question(self._path.key, None), located, self._sender.operation()))
 
-    def _send(self, call: Call, operation: Operation, question: Question | None = None) -> Answer:
+    def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
         """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
         try:
             return self._sender.send(call, operation)
         except (NotFound, BadRequest) as error:
-            asked = question or Question(self._path.key, None)
-            explained = self._described.explained(error, self._path, operation, asked)
+            explained = self._described.explained(error, self._path, operation, question)
             if explained is error:
                 raise
             raise explained from error
 
     def __repr__(self) -> str:
-        return f"<Endpoint {self.url}>"
+        return f"<Endpoint {self._described.name}{self._path.url}>"
 
 
 class BusinessEndpoint:
     """A business endpoint: its answers are not resources but whatever it says, in `.data`."""
 
-    def __init__(self, sender: Sender, path: BusinessPath) -> None:
+    def __init__(self, sender: Sender, described: Described, path: BusinessPath) -> None:
         self._sender = sender
+        self._described = described
         self._path = path
 
     def browse(self, service: str, *, params: Params | None = None, **values: Any) -> Response:
@@ -201,24 +207,26 @@ class BusinessEndpoint:
         return self._send(self._path.call("POST", values, params, content))
 
     def _send(self, call: Call) -> Response:
-        return Response(self._sender.send(call, self._sender.operation()))
+        return Response(self._described.send(call, self._sender.operation()))
 
     def __repr__(self) -> str:
-        return f"<BusinessEndpoint {self._path.location}{self._path.template}>"
+        return f"<BusinessEndpoint {self._described.name}{self._path.template}>"
 
 
 class RouteEndpoint:
     """A route of a service, with some of its values; `fetch` gives the rest, and sends.
 
     Args:
-        sender: Sends the request.
-        path: The route.
+        sender: Makes its operations.
+        described: The service.
+        name: Name of the route.
         values: Values of its parameters, by name.
     """
 
-    def __init__(self, sender: Sender, path: RoutePath, values: Mapping[str, Any]) -> None:
+    def __init__(self, sender: Sender, described: Described, name: str, values: Mapping[str, Any]) -> None:
         self._sender = sender
-        self._path = path
+        self._described = described
+        self._name = name
         self._values = values
 
     def fetch(self, content: Any = None, /, **values: Any) -> Response:
@@ -229,10 +237,14 @@ class RouteEndpoint:
             **values: Further values of its parameters; they win over those given before.
 
         Raises:
+            ResourceNotFound: The descriptor has no such route; the message names the close matches.
             ValueError: The route needs a value that is not given, or does not know one that is; nothing was sent.
+            ClientError: The descriptor cannot be read.
         """
-        call = self._path.call({**self._values, **values}, content)
-        return Response(self._sender.send(call, self._sender.operation()))
+        operation = self._sender.operation()
+        descriptor = self._described.needed(operation.without_empty_rule())
+        call = RoutePath(descriptor.route(self._name)).call({**self._values, **values}, content)
+        return Response(self._described.send(call, operation))
 
     def __repr__(self) -> str:
-        return f"<RouteEndpoint {self._path!r}>"
+        return f"<RouteEndpoint {self._described.name} {self._name}>"

@@ -37,32 +37,32 @@ Refs = str | Iterable[str]
 
 @dataclass(frozen=True, slots=True)
 class ResourcePath:
-    """Where a resource is: `https://metadata.example.com/data/offer-templates`, and how its operations are sent.
+    """Where a resource is on its service: `/data/offer-templates`, and how its operations are sent.
+
+    The calls that it makes are relative to the service's location, see `Call.at`.
 
     Attributes:
-        location: The service's location, without a trailing slash.
         segment: The resource's name in URLs.
         key: Its name in JSON.
     """
 
-    location: str
     segment: str
     key: str
 
     @classmethod
-    def of(cls, location: str, name: str) -> ResourcePath:
+    def of(cls, name: str) -> ResourcePath:
         """The path of the resource called `name` in any of its spellings."""
-        return cls(location, url_segment(name), json_key(name))
+        return cls(url_segment(name), json_key(name))
 
     @classmethod
-    def described(cls, location: str, resource: ResourceType) -> ResourcePath:
+    def described(cls, resource: ResourceType) -> ResourcePath:
         """The path of a resource as its service describes it."""
-        return cls(location, resource.hyphenated_plural_name, resource.plural_name)
+        return cls(resource.hyphenated_plural_name, resource.plural_name)
 
     @property
     def url(self) -> str:
-        """URL of the collection."""
-        return f"{self.location}/data/{quote(self.segment, safe='')}"
+        """The collection, relative to the service's location."""
+        return f"/data/{quote(self.segment, safe='')}"
 
     def read(self, owner: str | None, refs: Refs, criteria: Criteria | None) -> list[Call]:
         """`GET <collection>/<ref>,<ref>...`: one call for every 50 refs or so."""
@@ -126,9 +126,11 @@ class ResourcePath:
 
 @dataclass(frozen=True, slots=True)
 class BusinessPath:
-    """A business endpoint: a `string.Template` of a path on a service, such as `/$service/$owner:$ref`."""
+    """A business endpoint: a `string.Template` of a path on a service, such as `/$service/$owner:$ref`.
 
-    location: str
+    The calls that it makes are relative to the service's location, see `Call.at`.
+    """
+
     template: str
 
     def call(self, method: str, values: Mapping[str, Any], params: QueryParams | None, body: Any = None) -> Call:
@@ -153,8 +155,8 @@ class BusinessPath:
             raise ValueError(
                 f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots"
             )
-        url = f"{self.location}/{path.removeprefix('/')}"
-        return Call(method, with_query(url, params or {}), body=json_body(body), repeatable=method == "GET")
+        url = with_query(f"/{path.removeprefix('/')}", params or {})
+        return Call(method, url, body=json_body(body), repeatable=method == "GET")
 
 
 def any_call(  # noqa: PLR0913 - what a request consists of

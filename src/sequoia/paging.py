@@ -21,6 +21,10 @@ class Chain:
         # Hashes, not links: what is remembered of a page read is eight bytes.
         self._seen: set[int] = set()
 
+    def branch(self) -> Chain:
+        """A walk of its own on the same service."""
+        return Chain(self._location)
+
     def next_call(self, answer: Answer) -> Call | None:
         """The call for the page after `answer`, or None behind the last one.
 

@@ -29,7 +29,11 @@ class Response:
 
     def __init__(self, answer: Answer, resolver: Resolver | None = None) -> None:
         self._first = answer
-        self._resolver = resolver
+        self._given_resolver = resolver
+
+    @property
+    def _resolver(self) -> Resolver | None:
+        return self._given_resolver
 
     @property
     def _answer(self) -> Answer:
@@ -128,7 +132,8 @@ class Response:
     @cached_property
     def model(self) -> list[Resource] | None:
         """The resources with their included resources attached, as copies; None without `model_resolution`."""
-        return self._resolver(self._answer) if self._resolver else None
+        answer = self._answer  # a browse knows the resolver with its first page
+        return self._resolver(answer) if self._resolver else None
 
     def to_object(self) -> Any:
         """The resources, or a business endpoint's body, as nested read-only attribute objects."""

@@ -56,7 +56,7 @@ def test_a_checked_client_sends_no_query_that_the_service_says_it_cannot_answer(
     with pytest.raises(CriteriaError, match=fault):
         client.metadata.contents.browse(owner, WRONG)
     with pytest.raises(CriteriaError, match=fault):
-        client.metadata.contents.browse(owner, WRONG, prefetch_pages=0)
+        _ = client.metadata.contents.browse(owner, WRONG, prefetch_pages=0).resources
     with pytest.raises(CriteriaError, match=fault):
         client.metadata.contents.read(owner, f"{owner}:a", criteria=WRONG)
     with pytest.raises(CriteriaError, match="no field 'titel': did you mean 'title'"):
