@@ -10,32 +10,17 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from sequoia.calls import Answer, Call, decoded
 from sequoia.linked import linked_call, linked_resources, linked_starts, warn_of_linked_errors
-from sequoia.paging import Chain
+from sequoia.paging import Beginning, Chain
 from sequoia.response import Resolver, Resource, Response
-from sequoia.sending import Operation
+from sequoia.retry import Operation
 
-__all__ = ["Beginning", "BrowsedPage", "LinkedPages", "PageBrowser", "Walk"]
+__all__ = ["BrowsedPage", "LinkedPages", "PageBrowser", "Walk"]
 
-Begin = Callable[[Operation], "Beginning"]
+Begin = Callable[[Operation], Beginning]
 Send = Callable[[Call, Operation], Answer]
-
-
-class Beginning(NamedTuple):
-    """What a browse knows just before its first request.
-
-    Attributes:
-        location: Where the service is; links are followed on it.
-        call: The call for the first page.
-        resolver: Attaches included resources to their parents, for `.model`.
-    """
-
-    location: str
-    call: Call
-    resolver: Resolver | None
 
 
 class Walk:

@@ -14,8 +14,8 @@ from sequoia.error import BadRequest, ClientError, CriteriaError, HttpError
 from sequoia.operations import ResourcePath
 from sequoia.relations import Resolution
 from sequoia.response import Resolver
-from sequoia.retry import RetryPolicy
-from sequoia.sending import Operation, Sender
+from sequoia.retry import Operation, RetryPolicy
+from sequoia.sending import Sender
 
 __all__ = ["Described"]
 

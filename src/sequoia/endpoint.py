@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from sequoia.browsing import Beginning, PageBrowser, Walk
+from sequoia.browsing import PageBrowser, Walk
 from sequoia.calls import Answer, Call
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
@@ -15,10 +15,11 @@ from sequoia.descriptor import ResourceType
 from sequoia.error import BadRequest, HttpError, NotFound
 from sequoia.linked import warn_of_linked_errors
 from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, version_conflict
+from sequoia.paging import Beginning
 from sequoia.response import Response
-from sequoia.retry import EmptyRule
+from sequoia.retry import EmptyRule, Operation
 from sequoia.routes import RoutePath
-from sequoia.sending import Operation, Sender
+from sequoia.sending import Sender
 from sequoia.urls import Params
 
 __all__ = ["BusinessEndpoint", "Endpoint", "RouteEndpoint", "Strategy"]

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sequoia.calls import Answer, Call
 from sequoia.error import DecodeError, PaginationLoopError
+from sequoia.response import Resolver
 from sequoia.urls import query_value, resolve_link
 
-__all__ = ["Chain"]
+__all__ = ["Beginning", "Chain"]
+
+
+class Beginning(NamedTuple):
+    """What a browse knows just before its first request.
+
+    Attributes:
+        location: Where the service is; links are followed on it.
+        call: The call for the first page.
+        resolver: Attaches included resources to their parents, for `.model`.
+    """
+
+    location: str
+    call: Call
+    resolver: Resolver | None
 
 
 class Chain:
