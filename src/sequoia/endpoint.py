@@ -12,15 +12,19 @@ from sequoia.checking import Question
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.descriptor import ResourceType
+from sequoia.drafts import draft
 from sequoia.error import BadRequest, HttpError, NotFound
 from sequoia.linked import warn_of_linked_errors
 from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, version_conflict
 from sequoia.paging import Beginning
+from sequoia.patching import Changes, Patch
+from sequoia.payload import resource_of
 from sequoia.response import Response
 from sequoia.retry import EmptyRule, Operation
 from sequoia.routes import RoutePath
 from sequoia.sending import Sender
 from sequoia.urls import Params
+from sequoia.validation import Fault, Purpose, faults_in
 
 __all__ = ["BusinessEndpoint", "Endpoint", "RouteEndpoint", "Strategy"]
 
@@ -155,6 +159,93 @@ class Endpoint:
             if error.status_code == 412:
                 raise version_conflict(error) from error
             raise
+
+    def new(self, /, *, owner: str, name: str | None = None, **fields: Any) -> dict[str, Any]:
+        """A resource that is ready to be stored, such as `contents.new(owner="acme", type="movie", release_year=2015)`.
+
+        Nothing is sent but, the first time, the request for the service's descriptor.
+
+        Args:
+            owner: The tenant.
+            name: Its name within the owner; without one the service makes one.
+            **fields: Its fields, in camel case or in snake case. A `datetime` (with a time zone), `date` or
+                `timedelta` is written as the platform writes it; of a value with several names, the stored one is
+                taken; None leaves a field out. Defaults are left to the service.
+
+        Raises:
+            InvalidResource: Something is wrong with it; `.faults` has every fault that `validate` would find, and
+                whatever only the service sets.
+            ClientError: The descriptor cannot be read.
+        """
+        return draft(self.descriptor, owner, name, fields)
+
+    def validate(self, resource: Any) -> list[Fault]:
+        """Everything that is wrong with a resource by the service's descriptor; `[]` if it can be stored.
+
+        Fields that only the service sets (`createdAt`, `version`) are a fault in a resource that never was stored,
+        for they would be lost. In one that was read, which its `version` shows, they are none: services ignore them,
+        so that it can be written back as it is. `ref` may always stand beside the `owner` and `name` that make it.
+
+        Args:
+            resource: What `store` takes, with one resource in it. Values are those of JSON: dates are texts.
+
+        Returns:
+            The faults in the order of the fields, at last what is missing; `str(fault)` reads
+            `type: 'moive' is not allowed: did you mean 'movie'?`.
+
+        Raises:
+            ValueError: It holds no resource, or several.
+            ClientError: The descriptor cannot be read.
+        """
+        return faults_in(self.descriptor, resource_of(resource, self._path.key), Purpose.WHOLE)
+
+    def patch(self, owner: str | None, ref: str, changes: Changes, *, tries: int = 5) -> Response:
+        """Change parts of a resource: it is read whole, changed, and updated with the version that was read.
+
+        If somebody else was faster, it is read and changed again. What is not changed stays as it is, fields that the
+        descriptor does not know included. If there is nothing to change, nothing is written. Where the descriptor's
+        `conditional_updates` is False the service ignores versions: a change made meanwhile is lost, and a warning in
+        the log says so.
+
+        Args:
+            owner: The tenant.
+            ref: `owner:name`.
+            changes: A dict by the rules of JSON Merge Patch (RFC 7396): objects are merged, None removes, anything
+                else, lists too, replaces; names and values may be written as for `new`, and are held against the
+                descriptor where it can be read. Or a function: it gets a copy of the resource, and returns it changed,
+                or None when it has changed the copy itself. It is called once for each try.
+            tries: How many updates to send, the first included.
+
+        Returns:
+            The answer to the update; where nothing was written, that to the read.
+
+        Raises:
+            InvalidResource: The dict has fields or values that the resource cannot have; nothing was sent.
+            ReferencesMismatchException: The changes would make it another resource; nothing was written.
+            ValueError: The function gave back something else than the resource; nothing was written.
+            NotFound: There is no such resource.
+            DecodeError: The service gave it without a version.
+            NotMatchingVersion: Somebody else was faster each time; or an update broke off, and what is there now does
+                not tell whether it went through: a function is not applied on top of its own work.
+        """
+        patch = Patch(self._path, owner, ref, changes, tries)
+        operation = self._sender.operation()
+        descriptor = self._described.read(operation.without_empty_rule())
+        if descriptor is not None:
+            patch.check(descriptor.resource(self._path.key))
+        while True:
+            found = Response(self._send(patch.reading, operation))
+            call = patch.update(found.resource)
+            if call is None:
+                return found
+            try:
+                return Response(self._send(call, operation))
+            except HttpError as error:
+                refusal = patch.refused(error)
+                if refusal is error:
+                    raise
+                if refusal is not None:
+                    raise refusal from error
 
     def delete(self, owner: str | None, ref: Refs) -> Response:
         """Delete a resource, or a list of them. One that is not there is as good as deleted.
