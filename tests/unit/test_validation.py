@@ -72,6 +72,10 @@ FIELDS: dict[str, Any] = {
             "tracks": {"array": True, "fields": {"language": {"type": "language"}, "lengthOf": {"type": "duration"}}},
         }
     },
+    "cast": {
+        "array": True,
+        "fields": {"role": {"type": "string", "required": True}, "at": {"type": "timestamp", "readOnly": True}},
+    },
     "rule": {
         "fields": {"one": {"type": "string"}, "other": {"type": "string"}},
         "xfields": [{"type": "exactlyOne", "fields": ["one", "other"]}],
@@ -354,6 +358,7 @@ def test_a_change_lacks_nothing_and_removes_with_none() -> None:
         ({"version": "x"}, "version: is set by the service alone: leave it out"),
         ({"media": {"seen": "2026-01-31"}}, "media.seen: is set by the service alone: leave it out"),
         ({"tags": ["a", None]}, "tags[1]: is null: leave it out"),
+        ({"cast": [{}]}, "cast[0].role: is required"),
         ({"ids": {"im-db": "x"}}, "ids.im-db: is no key"),
     ],
 )
@@ -362,6 +367,11 @@ def test_a_change_that_the_resource_cannot_have_is_a_fault(changes: dict[str, An
         draft_change(FILMS, changes)
     (only,) = caught.value.faults
     assert str(only).startswith(fault)
+
+
+def test_a_list_is_replaced_wholly_by_one_that_was_read() -> None:
+    changes = {"cast": [{"role": "x", "at": "2026-01-31"}]}
+    assert draft_change(FILMS, changes) == changes
 
 
 @pytest.mark.parametrize(
@@ -391,6 +401,7 @@ def test_a_merge_is_that_of_rfc_7396(target: Any, changes: dict[str, Any], resul
 LOOSE: list[Any] = [
     None, True, False, 0, 1, -1, 7, 1.5, 2015, 2**53, "", "a", "b c", "acme", "acme:x", "movie", "film", "moive", "PG",
     "AB1", "AB123456", "2026-01-31", "2026-02-30", "2026-01-31T12:00:00.000Z", "2026-01-31T25:00Z", "PT5S", "P", "0a",
+    [{}], [{"role": "x"}],
     [], ["a"], ["a", 1], ["a", "b", "c", "d"], {}, {"a": "b"}, {"a": 1}, {"EUR": 2}, {"EUR": -2}, {"BBFC": "PG"},
     {"BBFC": "99"}, {"en": "x"}, {"english": "x"}, {"a.b": 0.5}, {"one": "x"}, {"one": "x", "other": "y"},
     {"bitRate": 1}, {"bitRate": "1"}, {"bitRate": 1, "codec": "H.265"}, {"bitRate": 1, "tracks": [{"language": "en"}]},
