@@ -143,7 +143,7 @@ class Endpoint:
             ValueError: It holds no resource; nothing was sent.
             BadRequest: The service refuses one of them, and has stored none.
         """
-        return self._write(self._path.store(owner, json))
+        return self._send(self._path.store(owner, json), self._sender.operation())
 
     def update(self, owner: str | None, json: Any, ref: str, version: str) -> Response:
         """Replace a resource, if it still has the version that it was read with (`If-Match`).
@@ -154,7 +154,7 @@ class Endpoint:
         """
         call = self._path.update(owner, json, ref, version)
         try:
-            return self._write(call)
+            return self._send(call, self._sender.operation())
         except HttpError as error:
             if error.status_code == 412:
                 raise version_conflict(error) from error
@@ -234,12 +234,12 @@ class Endpoint:
         if descriptor is not None:
             patch.check(descriptor.resource(self._path.key))
         while True:
-            found = Response(self._send(patch.reading, operation))
+            found = self._send(patch.reading, operation)
             call = patch.update(found.resource)
             if call is None:
                 return found
             try:
-                return Response(self._send(call, operation))
+                return self._send(call, operation)
             except HttpError as error:
                 refusal = patch.refused(error)
                 if refusal is error:
@@ -255,9 +255,9 @@ class Endpoint:
         """
         return Response(self._described.send_all(self._path.delete(owner, ref), self._sender.operation()))
 
-    def _write(self, call: Call) -> Response:
+    def _send(self, call: Call, operation: Operation) -> Response:
         located = call.at(self._described.location())
-        return Response(self._ask(Question(self._path.key, None), located, self._sender.operation()))
+        return Response(self._ask(Question(self._path.key, None), located, operation))
 
     def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
         """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
