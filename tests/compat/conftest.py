@@ -34,6 +34,23 @@ def wire(sandbox: Sandbox) -> Iterator[Wire]:
 
 
 @pytest.fixture
+def token(wire: Wire) -> tuple[str, str]:
+    return "Authorization", f"Bearer {wire.token()}"
+
+
+@pytest.fixture
+def get(wire: Wire, token: tuple[str, str]) -> Callable[[str], Any]:
+    """The body of a GET of the metadata service, which must succeed."""
+
+    def get(target: str) -> Any:
+        answer = wire.send("metadata", f"GET {target}", [token])
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    return get
+
+
+@pytest.fixture
 def load(sandbox: Sandbox) -> Callable[..., None]:
     """Stores contents `piece-00`, `piece-01`, ... with titles that repeat, and some assets for each of them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -40,7 +41,8 @@ class Wire:
     """One connection to each service of a sandbox, kept alive from request to request.
 
     `http.client` sends the target as it is given and the headers that it is given, no others but `Host`; libraries
-    above it encode the one and normalise the others.
+    above it encode the one and normalise the others. A connection is opened once: if the sandbox closes it, the next
+    request fails.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -71,8 +73,28 @@ class Wire:
         response = connection.getresponse()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
+    def token(self) -> str:
+        """A token for the client, asked for in the plainest way."""
+        answer = self.send("identity", "POST /oauth/token", [basic(self.sandbox)], "grant_type=client_credentials")
+        assert answer.status == 200
+        return str(answer.json["access_token"])
+
     def _connect(self, service: str) -> HTTPConnection:
         if service not in self._connections:
             origin = urlsplit(self.sandbox.location(service)).netloc
-            self._connections[service] = self._stack.enter_context(closing(HTTPConnection(origin, timeout=10)))
+            connection = self._stack.enter_context(closing(HTTPConnection(origin, timeout=10)))
+            connection.connect()
+            connection.auto_open = 0
+            self._connections[service] = connection
         return self._connections[service]
+
+
+def basic(sandbox: Sandbox, name: str = "Authorization") -> tuple[str, str]:
+    """The header with the credentials of the sandbox's client."""
+    encoded = base64.b64encode(f"{sandbox.client_id}:{sandbox.client_secret}".encode()).decode()
+    return name, f"Basic {encoded}"
+
+
+def names(body: Any) -> list[str]:
+    """The names of the contents in a body."""
+    return [item["name"] for item in body["contents"]]

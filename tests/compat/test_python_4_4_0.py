@@ -212,6 +212,14 @@ def test_it_repeats_what_failed_for_the_moment(sandbox: Sandbox, load: Load) -> 
     assert [status for service, _, status in log(sandbox) if service == "metadata"][:4] == [503, 503, 429, None]
 
 
+def test_it_repeats_its_parameters_after_a_redirect(sandbox: Sandbox, load: Load) -> None:
+    load(8)
+    target = f"{sandbox.location('metadata')}/data/contents?owner=acme&perPage=8"
+    sandbox.faults.add(Fault(status=307, headers={"Location": target}, service="metadata"))
+    assert [len(page) for page in PYTHON.run("once", sandbox)] == [8]
+    assert sandbox.requests[-1].query == (("owner", "acme"), ("perPage", "8"), ("owner", "acme"))
+
+
 def test_it_repeats_a_browse_that_found_nothing_yet(sandbox: Sandbox, load: Load) -> None:
     load(1)
     sandbox.faults.add(Fault(empty=True, times=2, service="metadata"))
