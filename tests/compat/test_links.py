@@ -18,10 +18,10 @@ Send = Callable[..., Any]
 
 def test_page_links_have_the_form_that_clients_have_seen(get: Send, load: Load) -> None:
     load(5)
-    include = "include=assets&assets.fields=ref,contentRef"
+    include = "include=offers&offers.fields=ref,contentRefs"
     meta = get(f"/data/contents?withType=movie||clip&owner=acme&fields=ref&{include}")["meta"]
     assert meta["first"] == (
-        "/data/contents?assets.fields=ref%2CcontentRef&fields=ref&include=assets&owner=acme"
+        "/data/contents?offers.fields=ref%2CcontentRefs&fields=ref&include=offers&owner=acme"
         "&withType=movie%7C%7Cclip&page=1&perPage=100"
     )
     meta = get("/data/contents?withType=movie||clip&perPage=2&page=2&owner=acme&count=true")["meta"]
