@@ -258,10 +258,14 @@ def test_the_known_refusal_of_a_bad_field(service: DataService) -> None:
         ("resources=no", "resources", "true or false"),
         ("owner=acme&owner=zoo", "owner", "twice"),
         ("include=colours", "include", "colours is not allowed"),
-        ("include=assets<intersect>", "include", "not supported by this sandbox yet"),
+        ("include=colours<intersect>", "include", "colours is not allowed"),
+        ("include=assets<intersect>&count=type", "count", "together with <intersect>"),
+        ("include=assets<intersect>&assets.withColour=red", "assets.withColour", "not allowed"),
+        ("include=assets<intersect>&assets.perPage=0", "assets.perPage", "from 1 to 100"),
         ("assets.fields=ref", "assets.fields", "assets is not included"),
-        ("include=assets&assets.perPage=3", "assets.perPage", "not allowed"),
-        ("include=assets&assets.withContentRef=a:b", "assets.withContentRef", "not allowed"),
+        ("include=assets&assets.page=3", "assets.page", "not allowed"),
+        ("include=assets&assets.continue=e30", "assets.continue", "must be true"),
+        ("include=assets&assets._pretty=true", "assets._pretty", "not allowed"),
     ],
 )
 def test_what_is_not_understood_is_refused(service: DataService, query: str, key: str, reason: str) -> None:

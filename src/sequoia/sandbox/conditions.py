@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 from sequoia.sandbox.values import Key
 
-__all__ = ["Condition", "Demand", "Formula", "Span", "Statement", "Words", "arms", "candidates", "holds"]
+__all__ = [
+    "Condition",
+    "Demand",
+    "Formula",
+    "Hop",
+    "Linked",
+    "Place",
+    "Span",
+    "Statement",
+    "Words",
+    "arms",
+    "candidates",
+    "holds",
+]
 
 Statement = tuple[str, list[Key]]
 """SQL text and its parameters."""
@@ -111,10 +124,53 @@ class Words:
         return 2
 
 
-Demand = Condition | Formula | Words
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the documents of one resource are: its id, and the ids of its axes."""
+
+    resource: int
+    axes: Mapping[str, int]
 
 
-def holds(resource: int, axes: Mapping[str, int], demand: Demand, ref: str) -> Statement:
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step to linked documents.
+
+    Attributes:
+        axis: The id of the axis that holds refs.
+        forward: From a document to the refs in its field; otherwise from a ref to the documents that hold it.
+    """
+
+    axis: int
+    forward: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linked:
+    """Some document that is reached by these hops meets all these demands.
+
+    Attributes:
+        hops: The way; none at all leads to the document with the same ref.
+        place: Where the reached documents are.
+        owner: Their owner; None for any.
+        demands: What one of them must meet.
+    """
+
+    hops: tuple[Hop, ...]
+    place: Place
+    owner: str | None
+    demands: tuple[Demand, ...]
+
+    @property
+    def size(self) -> int:
+        """How many parameters the SQL takes, about."""
+        return len(self.hops) + 3 + sum(item.size for item in self.demands)
+
+
+Demand = Condition | Formula | Words | Linked
+
+
+def holds(resource: int, axes: Mapping[str, int], demand: Demand, ref: str, level: int = 0) -> Statement:
     """A demand as an SQL expression over one document.
 
     Args:
@@ -122,7 +178,10 @@ def holds(resource: int, axes: Mapping[str, int], demand: Demand, ref: str) -> S
         axes: The id of every axis.
         demand: What must hold.
         ref: The column with the ref of the document.
+        level: How many hops lead to the document, for names that differ.
     """
+    if isinstance(demand, Linked):
+        return _reached(demand, ref, level)
     if isinstance(demand, Words):
         # CROSS JOIN keeps the written order of the tables: from the words that are found to their documents.
         found = "SELECT d.ref FROM words CROSS JOIN document AS d ON d.id = words.rowid"
@@ -131,7 +190,7 @@ def holds(resource: int, axes: Mapping[str, int], demand: Demand, ref: str) -> S
         groups: list[str] = []
         values: list[Key] = []
         for group in demand.alternatives:
-            parts = [holds(resource, axes, item, ref) for item in group]
+            parts = [holds(resource, axes, item, ref, level) for item in group]
             groups.append(" AND ".join(text for text, _ in parts))
             values += [value for _, more in parts for value in more]
         return f"{'NOT ' if demand.negated else ''}({' OR '.join(groups)})", values
@@ -140,6 +199,37 @@ def holds(resource: int, axes: Mapping[str, int], demand: Demand, ref: str) -> S
     where, values = demand.matches("x.value")
     text = f"EXISTS (SELECT 1 FROM entry AS x WHERE x.ref = {ref} AND x.field = ? AND {where})"
     return text, [axes[demand.axis], *values]
+
+
+def _reached(demand: Linked, ref: str, level: int) -> Statement:
+    """The demand of a linked document as an SQL expression over the one that it is linked to.
+
+    Each hop is one look-up in the index: by ref and field, or by field and value.
+    """
+    where: list[str] = []
+    values: list[Key] = []
+    names = [f"h{number}" for number in range(level, level + len(demand.hops))]
+    for name, hop in zip(names, demand.hops, strict=True):
+        here, there = ("ref", "value") if hop.forward else ("value", "ref")
+        where.append(f"{name}.field = ? AND {name}.{here} = {ref}")
+        values.append(hop.axis)
+        ref = f"{name}.{there}"
+    if not demand.hops or demand.hops[-1].forward:
+        # A ref in a field may lead nowhere.
+        where.append(f"EXISTS (SELECT 1 FROM document AS t WHERE t.resource = ? AND t.ref = {ref})")
+        values.append(demand.place.resource)
+    if demand.owner is not None:
+        where.append(f"{ref} > ? AND {ref} < ?")
+        values += [f"{demand.owner}:", f"{demand.owner};"]
+    for item in demand.demands:
+        text, more = holds(demand.place.resource, demand.place.axes, item, ref, level + len(names))
+        where.append(text)
+        values += more
+    if not names:
+        return f"({' AND '.join(where)})", values
+    # CROSS JOIN keeps the written order of the tables: from the document on.
+    tables = " CROSS JOIN ".join(f"entry AS {name}" for name in names)
+    return f"EXISTS (SELECT 1 FROM {tables} WHERE {' AND '.join(where)})", values
 
 
 def arms(axes: Mapping[str, int], condition: Condition, alias: str) -> list[Statement]:

@@ -10,15 +10,17 @@ from urllib.parse import unquote
 
 import msgspec
 
+from sequoia.sandbox.archive import Archive
 from sequoia.sandbox.browse import browse
 from sequoia.sandbox.documents import Problem, deleted, finish, merged, new_name, reap_time, record, validate
 from sequoia.sandbox.index import Axis, axes, text_paths
+from sequoia.sandbox.intersect import intersected, link_paths
 from sequoia.sandbox.linked import Linker
 from sequoia.sandbox.payload import documents_of, refuse
 from sequoia.sandbox.projection import show
 from sequoia.sandbox.query import Query, parse_query
 from sequoia.sandbox.schema import Resource, Schema
-from sequoia.sandbox.selection import Condition
+from sequoia.sandbox.selection import Condition, Selection
 from sequoia.sandbox.store import Collection, Record, Row, Store
 from sequoia.sandbox.wire import Reply, Request, WireError
 
@@ -54,12 +56,13 @@ class DataService:
         self._axes: dict[str, tuple[Axis, ...]] = {}
         self._texts: dict[str, tuple[str, ...]] = {}
         self._collections: dict[str, Collection] = {}
+        self._archive = Archive(schema, self._collections, store.now)
         for resource in schema.resources.values():
             self._open(resource)
 
     def _open(self, resource: Resource) -> None:
         """Connect a resource with its documents; those of a data file may be indexed for an older descriptor."""
-        found = self._axes[resource.plural] = axes(resource)
+        found = self._axes[resource.plural] = axes(resource, link_paths(self._schema, resource.plural))
         texts = self._texts[resource.plural] = text_paths(resource)
         kinds = {axis.path: axis.kind for axis in found} | {axis.order: axis.kind for axis in found if axis.sort}
         # No field has this name: it makes other free text a reason to index again, like any other axis.
@@ -89,7 +92,7 @@ class DataService:
         elif request.method == "DELETE" and refs is not None:
             reply = self._delete(resource, refs, request, user)
         elif request.method in {"GET", "HEAD"}:
-            query = parse_query(resource, request.query, now=self._store.now())
+            query = intersected(self._archive, resource, parse_query(resource, request.query, now=self._store.now()))
             reply = self._browse(resource, query) if refs is None else self._read(resource, refs, query)
         else:
             allow = "GET, HEAD, POST" if refs is None else "GET, HEAD, PUT, DELETE"
@@ -121,6 +124,17 @@ class DataService:
             self._store_all(target, self._validated(target, chunk), user)
             count += len(chunk)
         return count
+
+    def owned(self, resource: str, owner: str, *, limit: int) -> list[dict[str, Any]]:
+        """The first documents of one owner, in the order of their refs.
+
+        Args:
+            resource: The plural name of the resource.
+            owner: The owner.
+            limit: Most documents.
+        """
+        found = self._collections[resource].select(Selection(owner), limit=limit)
+        return [msgspec.json.decode(row.body) for row, _ in found]
 
     def _target(self, path: str) -> tuple[Resource, list[str] | None]:
         """The resource of a path, and its refs if it names items; one trailing slash does not matter."""
@@ -162,10 +176,8 @@ class DataService:
         """The envelope: meta, documents, and linked items if asked for. Stored texts go into it as they are."""
         linked = b""
         if query.linked:
-            owner, now = query.selection.owner, self._store.now()
-            linker = Linker(self._schema, self._collections, resource, self._embedded_pages, owner, query.lang, now)
-            parents = [msgspec.json.decode(row.body) for row in rows]
-            found = {name: linker.follow(name, parents, pairs) for name, pairs in query.linked.items()}
+            linker = Linker(self._archive, resource, self._embedded_pages, query.selection.owner, query.lang)
+            found = linker.follow(query.linked, [msgspec.json.decode(row.body) for row in rows])
             meta = meta | {"linked": {name: links.entries for name, links in found.items() if links.entries}}
             groups = [_encode(name) + b":[" + b",".join(links.items.values()) + b"]" for name, links in found.items()]
             linked = b',"linked":{' + b",".join(groups) + b"}"

@@ -53,9 +53,15 @@ def order_axis(field: Field) -> str:
     return f"{field.path}:least" if field.many else field.path
 
 
-def axes(resource: Resource) -> tuple[Axis, ...]:
-    """The axes of a resource, in the order of their names. `ref` needs none: every entry carries it."""
+def axes(resource: Resource, also: Iterable[str] = ()) -> tuple[Axis, ...]:
+    """The axes of a resource, in the order of their names. `ref` needs none: every entry carries it.
+
+    Args:
+        resource: The resource.
+        also: Dotted paths of fields that need an axis whatever the descriptor says of filters.
+    """
     paths = {item.field.path for item in resource.filters.values() if item.field is not None}
+    paths.update(also)
     paths.update(field.path for field in _walk(resource.fields) if field.sort or field.countable)
     found = ((path, find_field(resource.fields, path)) for path in sorted(paths - {"ref"}))
     return tuple(Axis(path, field, tuple(path.split(".")), field.sort) for path, field in found if field is not None)

@@ -225,9 +225,9 @@ def _credits() -> dict[str, Any]:
         F("order", "nonNegativeInteger", "The place in the list of credits", "with", _SORT),
     )
     links = (
-        Link("content", "contents", "contentRef", _CONTENT_SHOWN, "The content"),
-        Link("person", "people", "personRef", _PERSON_SHOWN, "The person"),
-        Link("role", "roles", "roleRef", _ROLE_SHOWN, "What the person did"),
+        Link("content", "contents", "contentRef", _CONTENT_SHOWN, "The content", intersectable=False),
+        Link("person", "people", "personRef", _PERSON_SHOWN, "The person", intersectable=False),
+        Link("role", "roles", "roleRef", _ROLE_SHOWN, "What the person did", intersectable=False),
     )
     text = ("title", "characterName")
     return describe_resource(

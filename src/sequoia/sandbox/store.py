@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from sequoia.sandbox.conditions import Place
 from sequoia.sandbox.selection import (
     NARROW,
     Condition,
@@ -325,6 +326,32 @@ class Collection:
         bare = Selection(selection.owner, selection.conditions)
         query = count_query(self._resource, self._axes, bare, self._driver(bare, whole=True))
         return int(self._all(*query)[0][0])
+
+    @property
+    def place(self) -> Place:
+        """Where the documents are, for queries that come from another collection."""
+        return Place(self._resource, self._axes)
+
+    def refs(self, selection: Selection, *, limit: int) -> list[str]:
+        """The refs of the first documents of a selection."""
+        with self.store._lock:  # noqa: SLF001 - a collection is a part of its store
+            driver = self._driver(selection)
+            query = keys_query(self._resource, self._axes, selection, driver, limit=limit, offset=0)
+            return [str(row[0]) for row in self._all(*query)]
+
+    def across(self, axis: int, refs: Sequence[str], *, forward: bool, limit: int) -> list[str]:
+        """The other ends of an axis that holds refs, each once.
+
+        Args:
+            axis: The id of the axis, of any collection of the store.
+            refs: Where to start, as many as one statement takes.
+            forward: From documents to the refs they hold; otherwise from refs to the documents that hold them.
+            limit: Most refs to find.
+        """
+        here, there = ("ref", "value") if forward else ("value", "ref")
+        where = f"field = ? AND {here} IN ({_marks(refs)})"
+        found = self._all(f"SELECT DISTINCT {there} FROM entry WHERE {where} LIMIT ?", [axis, *refs, limit])  # noqa: S608
+        return [ref for (ref,) in found if isinstance(ref, str)]
 
     def facet(self, selection: Selection, axis: str) -> dict[str, int]:
         """How many documents of a selection have each value of an axis, absent values left out."""
