@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sequoia.sandbox.describe import F, Link, describe_resource, describe_service
+from sequoia.sandbox.describe_routes import root_routes
 
 __all__ = ["metadata_descriptor"]
 
@@ -249,4 +250,6 @@ def metadata_descriptor() -> dict[str, Any]:
     """The descriptor of the service `metadata`, made anew with each call."""
     parts = (_contents, _assets, _categories, _offers, _offer_templates, _people, _credits, _roles)
     resources = sorted((part() for part in parts), key=lambda resource: str(resource["pluralName"]))
-    return describe_service("metadata", "Metadata", "The catalogue: contents and all that belongs to them", resources)
+    return describe_service(
+        "metadata", "Metadata", "The catalogue: contents and all that belongs to them", resources, root_routes()
+    )

@@ -27,7 +27,7 @@ from sequoia.sandbox.pauth import Pauth
 from sequoia.sandbox.registry import Registration, Registry
 from sequoia.sandbox.schema import Schema
 from sequoia.sandbox.server import Listener, ServerThread
-from sequoia.sandbox.site import Site
+from sequoia.sandbox.site import Data, Site
 from sequoia.sandbox.store import Store, StoreError
 from sequoia.sandbox.traffic import RequestLog
 from sequoia.sandbox.wire import WireError
@@ -300,14 +300,16 @@ class Sandbox:
 
     def _site(self, descriptor: Mapping[str, Any], store: Store, descriptors: Mapping[str, Mapping[str, Any]]) -> Site:
         schema = Schema.parse(dict(descriptor))
-        data = DataService(schema, store, embedded_pages=self._embedded_pages) if schema.resources else None
+        service = DataService(schema, store, embedded_pages=self._embedded_pages)
+        data: Data | None = service if schema.resources else None
         routes = self._business.routes(descriptor)
         if schema.name == "identity":
             client = Holder(self.client_id, self._user, "client")
             routes += Identity(client, self.client_secret, self._account, self._tokens).routes()
             routes += Pauth(self._account, self._tokens, descriptors, self._now).routes()
         if schema.name == "registry":
-            routes += Registry(self._registrations).routes()
+            data = registry = Registry(service, self._registrations)
+            routes += registry.routes()
         return Site(descriptor, self._tokens, data=data, routes=routes)
 
     def _registrations(self) -> list[Registration]:
@@ -328,7 +330,7 @@ class Sandbox:
 
     def _load_demo(self) -> None:
         data = self._sites["metadata"].data
-        if data is None:
+        if not isinstance(data, DataService):
             raise SandboxError(
                 "the demo catalogue needs the built-in metadata service, which a descriptor has replaced"
             )
