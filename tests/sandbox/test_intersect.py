@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,8 +15,8 @@ from sequoia.sandbox.schema import Schema
 from sequoia.sandbox.store import Store
 from sequoia.sandbox.wire import Request, WireError
 
-GENRES = [{"name": f"g{number}", "kind": ("mood", "style")[number % 2]} for number in range(4)]
-FILMS = [
+GENRES: list[dict[str, Any]] = [{"name": f"g{number}", "kind": ("mood", "style")[number % 2]} for number in range(4)]
+FILMS: list[dict[str, Any]] = [
     {
         "name": f"f{number:02}",
         "size": number % 5,
@@ -25,7 +25,7 @@ FILMS = [
     }
     for number in range(30)
 ]
-POSTERS = [
+POSTERS: list[dict[str, Any]] = [
     {
         "name": f"p{number:02}",
         "filmRef": f"o:f{number * 7 % 40:02}",
@@ -82,7 +82,7 @@ def descriptor() -> dict[str, Any]:
     return {"name": "catalogue", "resourcefuls": resources}
 
 
-def whole(item: dict[str, Any]) -> dict[str, Any]:
+def whole(item: Mapping[str, Any]) -> dict[str, Any]:
     return {"owner": "o", "ref": f"{item.get('owner', 'o')}:{item['name']}", **item}
 
 
@@ -132,7 +132,7 @@ def names(items: list[dict[str, Any]]) -> list[str]:
     return [item["ref"].partition(":")[2] for item in items]
 
 
-ASKED = {
+ASKED: dict[str, Callable[[dict[str, Any]], bool]] = {
     "": lambda _: True,
     "withKind=big": lambda item: item.get("kind") == "big",
     "kind=b*": lambda item: item.get("kind", "").startswith("b"),

@@ -313,3 +313,20 @@ def test_predefined_filters_of_a_descriptor() -> None:
     assert [item["name"] for item in get(zoo, "young=true&withKind=!pup", "/data/animals")["animals"]] == ["kit"]
     assert "withAge, which is no filter" in refusal(zoo, "old=true", "/data/animals")["message"]
     store.close()
+
+
+def test_lang_reaches_into_objects() -> None:
+    part = {
+        "title": {"type": "string", "localisedBy": "localisedTitle"},
+        "localisedTitle": {"type": "string", "localisationOf": "title"},
+    }
+    fields = {"parts": {"array": True, "fields": part}, "cover": {"fields": part}}
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields}}}), store)
+    texts = {"title": "One", "localisedTitle": {"fr": "Un"}}
+    made.load("films", [{"owner": "a", "name": "f", "parts": [texts, {"title": "Two"}], "cover": texts}], user="a:b")
+    (film,) = get(made, "lang=fr&fields=parts.title,cover.title", "/data/films")["films"]
+    assert film == {"parts": [{"title": "Un"}, {"title": "Two"}], "cover": {"title": "Un"}}
+    (film,) = get(made, "lang=de", "/data/films")["films"]
+    assert film["cover"] == texts
+    store.close()
