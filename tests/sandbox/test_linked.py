@@ -228,15 +228,15 @@ def test_a_target_outside_the_descriptor_is_an_entry() -> None:
     store.close()
 
 
-def chain(service: DataService, url: str, relationship: str, key: str = "continue") -> list[str]:
+def chain(service: DataService, url: str, relationship: str) -> list[str]:
     """The linked items of a page, and those behind the link of the last entry."""
     body = get(service, url)
     found = refs(body["linked"][relationship])
-    following = body["meta"]["linked"][relationship][-1].get(key)
+    following = body["meta"]["linked"][relationship][-1].get("continue")
     while following is not None:
         page = get(service, following)
         found += refs(page["assets" if "assets" in page else "categories"])
-        following = page["meta"].get(key)
+        following = page["meta"].get("continue")
     return found
 
 
@@ -252,15 +252,33 @@ def test_the_size_of_sub_pages(service: DataService, pages: int) -> None:
     assert chain(service, url, "assets") == [f"a{number:03}" for number in range(230)]
 
 
-@pytest.mark.parametrize(("more", "key"), [("", "next"), ("&categories.continue=true", "continue")])
-def test_sub_pages_of_direct_items(service: DataService, pages: int, more: str, key: str) -> None:
-    url = f"/data/contents?withType=movie&include=categories&categories.perPage=1{more}"
+@pytest.mark.parametrize("more", ["categories.perPage=1", "categories.perPage=1&categories.continue=true"])
+def test_sub_pages_of_direct_items(service: DataService, pages: int, more: str) -> None:
+    url = f"/data/contents?withType=movie&include=categories&{more}"
     entries = get(service, url)["meta"]["linked"]["categories"]
     assert len(entries) == min(pages, 4)
-    assert ("page" in entries[0]) == (key == "next")
     for before, entry in pairwise(entries):
-        assert entry["request"] == before[key]
-    assert chain(service, url, "categories", key) == ["k0", "k1", "k2", "k9"]
+        assert entry["request"] == before["continue"]
+    assert chain(service, url, "categories") == ["k0", "k1", "k2", "k9"]
+
+
+def test_direct_items_by_tokens(service: DataService) -> None:
+    url = "/data/contents?withType=movie&include=categories&categories.fields=ref&categories.continue=true"
+    refs_ = "%7C%7C".join(f"acme%3A{name}" for name in ("k0", "k1", "k9", "k2"))
+    request = f"/data/categories?fields=ref&continue=true&withRef={refs_}"
+    assert get(service, url)["meta"]["linked"]["categories"] == [{"perPage": 100, "request": request}]
+
+
+def test_direct_items_of_a_type_with_small_pages() -> None:
+    descriptor = builtin_descriptors()["metadata"]
+    descriptor["resourcefuls"]["categories"]["pagination"]["pageSize"]["default"] = 2
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(Schema.parse(descriptor), store)
+    for resource, documents in catalogue().items():
+        made.load(resource, ({"owner": "acme", **document} for document in documents), user="a:b")
+    body = get(made, "/data/contents?withType=movie&include=categories")
+    assert sorted(refs(body["linked"]["categories"])) == ["k0", "k1", "k2", "k9"]
+    store.close()
 
 
 def test_counts_and_texts_of_linked_items(service: DataService) -> None:

@@ -81,7 +81,9 @@ def test_a_stop_ends_threads_sockets_and_open_connections(http: httpx2.Client) -
     before = set(threading.enumerate())
     sandbox = Sandbox().start()
     locations = [sandbox.location(name) for name in ("registry", "identity", "metadata", "workflow", "validation")]
-    assert [http.get(location).status_code for location in locations] == [200] * 5  # five idle connections stay open
+    assert [http.get(f"{location}/docs").status_code for location in locations] == [
+        200
+    ] * 5  # five idle connections stay open
     sandbox.stop()
 
     assert set(threading.enumerate()) == before

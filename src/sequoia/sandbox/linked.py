@@ -89,14 +89,16 @@ class Linker:
         """The linked items of one relationship."""
         links = Links()
         asked: set[str] = set()
+        target = self.archive.schema.resources.get(relationship.target)
+        most = min(_MOST_REFS, target.page_size[2]) if target is not None else _MOST_REFS
         for start in range(0, len(parents), relationship.batch):
             batch = parents[start : start + relationship.batch]
             find = self._linked_by if relationship.direct else self._matched
             refs = [ref for ref in dict.fromkeys(find(relationship, batch)) if ref not in asked]
             # A ref that several batches share is asked for once.
             asked.update(refs)
-            for first in range(0, len(refs), _MOST_REFS):
-                self._request(relationship, refs[first : first + _MOST_REFS], parameters, links)
+            for first in range(0, len(refs), most):
+                self._request(relationship, refs[first : first + most], parameters, links)
         return links
 
     def _follow_on(self, name: str, parameters: Pairs, links: Links) -> dict[str, Links]:
@@ -150,7 +152,8 @@ class Linker:
         target = self.archive.schema.resources.get(relationship.target)
         path = f"/data/{target.hyphenated if target else hyphenated(relationship.target)}"
         given = list(parameters) if target is None else sub_parameters(target, parameters)
-        pairs = self._pairs(relationship, refs, given, tokens=("continue", "true") in parameters)
+        paged = not relationship.direct or any(name in {"continue", "perPage"} for name, _ in parameters)
+        pairs = self._pairs(relationship, refs, given, paged=paged)
         if target is None:
             message = f"{relationship.target} is no resource of this service"
             links.entries.append(_failed(WireError(404, message), link(path, pairs)))
@@ -162,7 +165,7 @@ class Linker:
         except WireError as error:
             links.entries.append(_failed(error, link(path, pairs)))
 
-    def _pairs(self, relationship: Relationship, refs: list[str], given: Pairs, *, tokens: bool) -> Pairs:
+    def _pairs(self, relationship: Relationship, refs: list[str], given: Pairs, *, paged: bool) -> Pairs:
         """The parameters of a first sub-request. The filter is the last: a client finds parents by the end of it."""
         own = "withRef" if relationship.direct else relationship.filter_name
         pairs = fold(given, own)
@@ -173,7 +176,7 @@ class Linker:
             pairs.insert(0, ("owner", self.owner))
         if self.lang is not None and "lang" not in names:
             pairs.append(("lang", self.lang))
-        if tokens or not relationship.direct:
+        if paged:
             pairs.append(("continue", "true"))
         return [*pairs, (own, "||".join(refs))]
 
@@ -202,16 +205,17 @@ class Linker:
             links.rows.update((row.ref, row) for row in page.rows)
         entry = {name: value for name, value in page.meta.items() if name in {"totalCount", "facetCount"}}
         entry["perPage"] = query.per_page
-        if query.page is not None:
-            entry |= {"page": query.page, "first": link(path, _numbered(pairs, query, 1))}
         following = None
-        if page.end is not None and query.page is None:
+        if query.page is not None:
+            # Refs are asked for no more at a time than a page holds, so there is no other page than the first.
+            numbered = [*pairs, ("page", "1"), ("perPage", str(query.per_page))]
+            entry |= {"page": 1, "first": link(path, numbered)}
+        elif page.end is not None:
             token = Token(query.sort, page.end).encode()
-            following = _replaced(pairs, {"continue": token, "perPage": str(query.per_page)})
+            following = [(name, token if name == "continue" else value) for name, value in pairs]
+            if not any(name == "perPage" for name, _ in pairs):
+                following.append(("perPage", str(query.per_page)))
             entry["continue"] = link(path, following)
-        elif page.end is not None and query.page is not None:
-            following = _numbered(pairs, query, query.page + 1)
-            entry["next"] = link(path, following)
         return entry | {"request": link(path, pairs)}, following
 
     def _missing(self, target: Resource, path: str, pairs: Pairs, refs: list[str], links: Links) -> None:
@@ -232,18 +236,6 @@ def _add(found: dict[str, Links], name: str, links: Links) -> None:
     """Note what a relationship found; a nested inclusion may have the name of one that hops."""
     before = found.setdefault(name, Links())
     found[name] = replace(before, entries=before.entries + links.entries, items=before.items | links.items)
-
-
-def _numbered(pairs: Pairs, query: Query, page: int) -> Pairs:
-    """The parameters of a numbered sub-page."""
-    return _replaced(pairs, {"page": str(page), "perPage": str(query.per_page)})
-
-
-def _replaced(pairs: Pairs, values: Mapping[str, str]) -> Pairs:
-    """Parameters with other values, in their places; those that are not there yet are appended."""
-    given = {name for name, _ in pairs}
-    result = [(name, values.get(name, value)) for name, value in pairs]
-    return result + [(name, value) for name, value in values.items() if name not in given]
 
 
 def _failed(error: WireError, request: str) -> dict[str, Any]:
