@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import pytest
 
+from sequoia import field, where
+from sequoia.error import BadRequest
+from sequoia.sandbox import Sandbox
 from sequoia.sandbox import intersect as intersect_module
 from sequoia.sandbox.dataservice import DataService
 from sequoia.sandbox.schema import Schema
@@ -285,3 +288,56 @@ def test_what_cannot_be_intersected_is_refused(service: DataService, query: str,
 
 def test_a_closed_relationship_can_still_be_included(service: DataService) -> None:
     assert get(service, "/data/films?include=closed")["linked"]["closed"]
+
+
+def test_the_values_of_all_intersections_have_a_limit(service: DataService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intersect_module, "NARROW", -1)
+
+    def many(parameter: str, filters: int) -> list[tuple[str, str]]:
+        values = "||".join(f"v{number}" for number in range(990))
+        return [(parameter, f"{values}||{number}") for number in range(filters)]
+
+    names = ["posters", "sequel.posters", "genres", "sequel.genres"]
+    pairs = [("include", ",".join(f"{name}<intersect>" for name in names))]
+    for name in names:
+        pairs += many(f"{name}.withKind", 5)
+    assert service.handle(Request("GET", "/data/films", tuple(pairs)), user="o:u").status == 200
+    pairs[0] = ("include", f"{pairs[0][1]},itself<intersect>")
+    pairs += [("itself.withRef", value) for _, value in many("", 5)]
+    with pytest.raises(WireError, match="more than 20000 values"):
+        service.handle(Request("GET", "/data/films", tuple(pairs)), user="o:u")
+
+
+@pytest.mark.parametrize("relationship", ["posters", "genres", "sequel.posters", "sequel.genres"])
+@pytest.mark.parametrize("sort", ["", "&sort=-size"])
+def test_a_walk_asks_the_index_about_each_parent(
+    service: DataService, relationship: str, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intersect_module, "NARROW", -1)
+    statements: list[str] = []
+    database = service._archive.collections["films"]._db
+    database.set_trace_callback(statements.append)
+    get(service, f"/data/films?include={relationship}<intersect>&{relationship}.withKind=big{sort}&perPage=3")
+    database.set_trace_callback(None)
+    (walk,) = [text for text in statements if "AS h0" in text]
+    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {walk}")]
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan), plan
+
+
+def test_the_client_asks_for_it() -> None:
+    with Sandbox() as sandbox, sandbox.client() as client:
+        films = [{"owner": "acme", "name": f"c{number}", "type": "movie"} for number in range(5)]
+        sandbox.load("metadata", "contents", films)
+        kinds = {"c1": "image", "c2": "video", "c4": "image"}
+        files = [
+            {"owner": "acme", "name": f"a-{name}", "type": kind, "contentRef": f"acme:{name}"}
+            for name, kind in kinds.items()
+        ]
+        sandbox.load("metadata", "assets", files)
+        wanted = where().intersect("assets", where(field("type") == "image")).count().per_page(1)
+        pages = client.metadata.contents.browse("acme", wanted)
+        assert pages.total_count == 2
+        assert [item["name"] for page in pages for item in page.resources] == ["c1", "c4"]
+        assert [item["name"] for page in pages.linked("assets") for item in page] == ["a-c1", "a-c4"]
+        with pytest.raises(BadRequest, match="person cannot be intersected"):
+            client.metadata.credits.browse("acme", where().intersect("person", where()))

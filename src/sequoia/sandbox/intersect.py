@@ -19,6 +19,9 @@ from sequoia.sandbox.wire import WireError
 
 __all__ = ["intersected", "link_paths"]
 
+# SQLite has a limit for the size of a statement, and what is asked of linked items becomes a part of it.
+_MOST_VALUES = 20_000
+
 
 def link_paths(schema: Schema, plural: str) -> Iterator[str]:
     """The dotted paths of the fields of a resource that direct relationships read refs from."""
@@ -45,8 +48,11 @@ def intersected(archive: Archive, resource: Resource, query: Query, level: int =
     """
     if not query.intersects:
         return query
-    added = tuple(_demand(archive, resource, name, query, level) for name in query.intersects)
-    return replace(query, selection=replace(query.selection, conditions=(*query.selection.conditions, *added)))
+    added = (_demand(archive, resource, name, query, level) for name in query.intersects)
+    conditions = (*query.selection.conditions, *added)
+    if sum(item.size for item in conditions) > _MOST_VALUES:
+        raise WireError(400, f"include is invalid - the query has more than {_MOST_VALUES} values", keys=("include",))
+    return replace(query, selection=replace(query.selection, conditions=conditions))
 
 
 def _demand(archive: Archive, resource: Resource, name: str, query: Query, level: int) -> Demand:

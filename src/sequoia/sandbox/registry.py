@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
@@ -115,7 +114,7 @@ def _envelope(entries: Sequence[Mapping[str, Any]]) -> Reply:
 def _written(request: Request) -> Iterator[str]:
     """The refs that a write concerns; what is wrong with its body is found by whoever stores it."""
     for segment in split_path(request.path)[2:3]:
-        yield from unquote(segment).split(",")
+        yield from segment.split(",")
     try:
         content = msgspec.json.decode(request.body) if request.body else None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
