@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self, Unpack
 
-from sequoia.auth import Credential, check_secure
+from sequoia.auth import AuthType, Credential, check_secure
 from sequoia.calls import Call
 from sequoia.describing import Described
 from sequoia.descriptor import Descriptor
 from sequoia.endpoint import BusinessEndpoint, Endpoint, RouteEndpoint, Strategy
-from sequoia.error import AuthorisationError, NotFound, ResourceNotFound
+from sequoia.error import AuthorisationError, HttpError, NotFound, ResourceNotFound
 from sequoia.operations import BusinessPath, any_call
-from sequoia.registry import RegisteredService, Registry, no_registry
+from sequoia.registry import NOT_ANONYMOUS, RegisteredService, Registry, no_registry
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
 from sequoia.sending import Sender
@@ -62,12 +62,7 @@ class Client:
 
     def refresh(self) -> None:
         """Read the registry again, and forget what the services said about themselves."""
-        try:
-            operation = self._sender.operation().without_empty_rule()
-            answer = self._sender.send(Call("GET", self._settings.registry_url), operation)
-        except NotFound as error:
-            raise no_registry(error) from error
-        registry = Registry(answer.data)
+        registry = self._read_registry()
         token_url = self._token_url(registry)
         if self._credential is None or token_url != self._token_url_in_use:
             self._credential = self._settings.credential(token_url)
@@ -164,6 +159,21 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client {self._settings.registry_url} {self._settings.auth_type.name}>"
+
+    def _read_registry(self) -> Registry:
+        """What the registry says; it is asked without a token, and with the caller's own one if it wants one."""
+        url = self._settings.registry_url
+        if self._settings.auth_type is AuthType.BYO_TOKEN and self._may_tell(url):
+            self._credential = self._credential or self._settings.credential(None)
+            self._sender.offer(self._credential, url)
+        try:
+            return Registry(self._sender.send(Call("GET", url), self._sender.operation().without_empty_rule()).data)
+        except NotFound as error:
+            raise no_registry(error) from error
+        except HttpError as error:
+            if error.status_code == 401:
+                error.add_note(NOT_ANONYMOUS)
+            raise
 
     def _token_url(self, registry: Registry) -> str | None:
         """Where tokens are given out; None for a client that fetches none."""

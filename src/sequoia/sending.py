@@ -44,6 +44,7 @@ class Sender:
         self._credential: Credential = Anonymous()
         self._trusted: frozenset[Origin] = frozenset()
         self._trusted_prefixes: tuple[str, ...] = ()
+        self._wary: frozenset[Origin] = frozenset()
         self._own_renewal = own_renewal_lock()
 
     def authenticate(self, credential: Credential, trusted: Collection[str]) -> None:
@@ -59,8 +60,19 @@ class Sender:
         self._credential = credential
         self._trusted = frozenset(map(origin, trusted))
         self._trusted_prefixes = tuple(f"{url}/" for url in trusted if url.count("/") == 2)
+        self._wary = frozenset()
         if credential.renewable and credential.current(self._clock.monotonic()) is None:
             self._renew(None, self.operation())
+
+    def offer(self, credential: Credential, url: str) -> None:
+        """Until `authenticate`, send this credential's token to the origin of `url`, once that has asked by a 401.
+
+        Args:
+            credential: Who the client is; one that needs no registry to get a token.
+            url: The registry, which is read before it can name the origins that the token may go to.
+        """
+        self._credential = credential
+        self._wary = frozenset({origin(url)})
 
     @property
     def holds_secret(self) -> bool:
@@ -121,6 +133,10 @@ class Sender:
         for _ in range(MAX_RENEWALS + 1):
             token = self._token(call, refused, operation)
             response, hop = self._follow(call, token, operation)
+            if response.status_code == 401 and token is None and hop.authenticated and origin(hop.url) in self._wary:
+                self._trusted |= {origin(hop.url)}
+                self._wary = frozenset()
+                continue
             if response.status_code != 401 or token is None or not (hop.authenticated and self._credential.renewable):
                 break
             refused = token
