@@ -177,6 +177,12 @@ def test_an_announcement_that_fails_leaves_nothing_behind(http: httpx2.Client) -
         {"token_lifetime": 0},
         {"embedded_pages": 0},
         {"embedded_pages": 6},
+        {"consistency_delay": -0.1},
+        {"consistency_delay": 3601},
+        {"consistency_delay": float("nan")},
+        {"mutual_tls": True},
+        {"redirect_http": True},
+        {"ca_dir": "ca"},
     ],
 )
 def test_arguments_that_make_no_sense_are_named(arguments: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from sequoia.sandbox.archive import Archive
 from sequoia.sandbox.browse import browse
+from sequoia.sandbox.consistency import Current, Lag
 from sequoia.sandbox.documents import Problem, deleted, finish, merged, new_name, reap_time, record, validate
 from sequoia.sandbox.index import Axis, axes, text_paths
 from sequoia.sandbox.intersect import intersected, link_paths
@@ -39,13 +40,20 @@ class DataService:
         store: Where its documents are; several services may share a store.
         embedded_pages: Most sub-pages of 100 linked items that are embedded for each batch of parents, 1 to 5.
         names: Makes the names of documents that come without one.
+        lag: Where writes wait until browses see them; None for no waiting.
 
     Raises:
         ValueError: `embedded_pages` is out of bounds.
     """
 
     def __init__(
-        self, schema: Schema, store: Store, *, embedded_pages: int = 5, names: Callable[[], str] = new_name
+        self,
+        schema: Schema,
+        store: Store,
+        *,
+        embedded_pages: int = 5,
+        names: Callable[[], str] = new_name,
+        lag: Lag | None = None,
     ) -> None:
         if not 1 <= embedded_pages <= 5:
             raise ValueError("embedded_pages must be from 1 to 5")
@@ -53,9 +61,11 @@ class DataService:
         self._store = store
         self._embedded_pages = embedded_pages
         self._names = names
+        self._lag = lag
         self._axes: dict[str, tuple[Axis, ...]] = {}
         self._texts: dict[str, tuple[str, ...]] = {}
-        self._collections: dict[str, Collection] = {}
+        self._collections: dict[str, Collection] = {}  # as browses see them
+        self._current: dict[str, Collection | Current] = {}  # as reads by ref and writes do
         self._archive = Archive(schema, self._collections, store.now)
         for resource in schema.resources.values():
             self._open(resource)
@@ -70,6 +80,7 @@ class DataService:
         with self._store.transaction():
             collection, stale = self._store.collection(self._schema.name, resource.plural, kinds)
             self._collections[resource.plural] = collection
+            self._current[resource.plural] = collection if self._lag is None else self._lag.over(collection)
             rows = collection.every() if stale else iter(())
             while chunk := list(islice(rows, _CHUNK)):
                 collection.put([record(found, texts, msgspec.json.decode(merged(row))) for row in chunk])
@@ -84,6 +95,8 @@ class DataService:
         Raises:
             WireError: The request is refused; nothing was changed.
         """
+        if self._lag is not None:
+            self._lag.settle()
         resource, refs = self._target(request.path)
         if request.method == "POST" and refs is None:
             reply = self._create(resource, request, user)
@@ -158,7 +171,7 @@ class DataService:
     def _read(self, resource: Resource, refs: list[str], query: Query) -> Reply:
         """Items by ref, in the order of the request or of its `sort`; a read has no pages."""
         asked = query.selection
-        collection = self._collections[resource.plural]
+        collection = self._current[resource.plural]
         if asked.conditions or query.sort:
             conditions = (Condition("ref", tuple(refs)), *asked.conditions)
             selection = replace(asked, conditions=conditions, after=None)
@@ -211,7 +224,7 @@ class DataService:
 
     def _check_version(self, resource: Resource, ref: str, expected: str) -> None:
         """Refuse a PUT that was made from another version of the document."""
-        row = self._collections[resource.plural].get([ref]).get(ref)
+        row = self._current[resource.plural].get([ref]).get(ref)
         version = msgspec.json.decode(row.body)["version"] if row else None
         if version is None or expected.strip().strip('"') != version:
             raise WireError(412, "document cannot be changed - versions do not match")
@@ -219,7 +232,7 @@ class DataService:
     def _delete(self, resource: Resource, refs: list[str], request: Request, user: str) -> Reply:
         """Delete what is there; refs that are not, or belong to another owner, do not matter."""
         owner = _write_parameters(request)
-        collection = self._collections[resource.plural]
+        collection = self._current[resource.plural]
         with self._store.transaction():
             now = self._store.now()
             found = collection.get(ref for ref in refs if _owned(ref, owner))
@@ -242,7 +255,7 @@ class DataService:
 
     def _store_all(self, resource: Resource, documents: list[dict[str, Any]], user: str) -> tuple[list[Row], bool]:
         """Store valid documents in one transaction; returns them, and whether any was new."""
-        collection = self._collections[resource.plural]
+        collection = self._current[resource.plural]
         indexed = self._axes[resource.plural]
         named = [document if "name" in document else {**document, "name": self._names()} for document in documents]
         refs = [f"{document['owner']}:{document['name']}" for document in named]

@@ -51,15 +51,22 @@ class Registry:
     Args:
         data: Where registrations are stored.
         registrations: Tells the services of the sandbox, in the order of the list; asked for every request.
+        anonymous: Whether it answers without a bearer token.
     """
 
-    def __init__(self, data: DataService, registrations: Callable[[], Sequence[Registration]]) -> None:
+    def __init__(
+        self, data: DataService, registrations: Callable[[], Sequence[Registration]], *, anonymous: bool = True
+    ) -> None:
         self._data = data
         self._registrations = registrations
+        self._anonymous = anonymous
 
     def routes(self) -> tuple[Route, ...]:
         """What the service answers beside its data."""
-        return (Route("GET", "/services/{owner}", self._list), Route("GET", "/services/{owner}/{name}", self._one))
+        return (
+            Route("GET", "/services/{owner}", self._list, self._anonymous),
+            Route("GET", "/services/{owner}/{name}", self._one, self._anonymous),
+        )
 
     def handle(self, request: Request, *, user: str) -> Reply:
         """Answer a request for a path under `/data/`; arguments and errors as in `DataService.handle`.
