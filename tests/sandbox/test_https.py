@@ -145,6 +145,7 @@ def test_what_is_not_http_is_answered_over_tls_too(secure: Sandbox) -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
+@pytest.mark.timeout(25)  # the farewell of TLS, which an idle client does not say, would be waited for 30 seconds
 def test_a_stop_waits_for_nobody() -> None:
     with ExitStack() as stack:
         sandbox = Sandbox(https=True).start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sequoia.sandbox.errors import SandboxError
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from sequoia.sandbox.certificates import Certificates
 
 __all__ = ["Addresses"]
+
+# Where programs look up whom to trust: Python's ssl and curl, requests, Node.
+_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 class Addresses:
@@ -37,6 +39,7 @@ class Addresses:
     """
 
     def __init__(self, services: Iterable[str], options: Options, stack: ExitStack) -> None:
+        self._options = options
         self._certificates = _certificates(options, stack) if options.https else None
         scheme = "https" if options.https else "http"
         self._listeners: dict[str, Listener] = {}
@@ -61,13 +64,31 @@ class Addresses:
             raise SandboxError("the sandbox serves plain http and has no certificates; start it with https=True")
         return self._certificates
 
-    @property
-    def trust(self) -> dict[str, Path]:
-        """The variables that make programs trust the server: Python's ssl and curl, requests, Node. Empty for http."""
-        if self._certificates is None:
-            return {}
-        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-        return dict.fromkeys(names, self._certificates.ca_file)
+    def plain_registry(self, owner: str) -> str:
+        """The registry's URL on plain http.
+
+        Raises:
+            SandboxError: There is no such port.
+        """
+        if not self.plain_origins:
+            raise SandboxError("no port of plain http redirects to https; start the sandbox with redirect_http=True")
+        return f"{self.plain_origins['registry']}/services/{owner}"
+
+    def variables(self, owner: str) -> dict[str, str]:
+        """The variables that a script needs because of the options, beside those that it always needs."""
+        found: dict[str, str] = {}
+        if self._options.registry_auth:  # without a token, the registry does not tell where to get one
+            found["SEQUOIA_IDENTITY_URL"] = self.origins["identity"]
+        if self.plain_origins:
+            found["SEQUOIA_HTTP_REGISTRY_URL"] = self.plain_registry(owner)
+        files = self._certificates
+        if files is not None and self._options.mutual_tls:
+            found["SEQUOIA_CLIENT_CERT"] = str(files.client_cert)
+            found["SEQUOIA_CLIENT_KEY"] = str(files.client_key)
+            found["SEQUOIA_SERVER_CERT"] = str(files.ca_file)
+        if files is not None:
+            found |= dict.fromkeys(_TRUST, str(files.ca_file))
+        return found
 
     def tls_context(self) -> ssl.SSLContext:
         """A client's context that trusts the server and shows the client's certificate."""

@@ -141,14 +141,12 @@ class Sandbox:
         Raises:
             SandboxError: There is no such port, or the sandbox does not run.
         """
-        if not self._options.redirect_http:
-            raise SandboxError("no port of plain http redirects to https; start the sandbox with redirect_http=True")
-        return f"{self._where.plain_origins['registry']}/services/{self.owner}"
+        return self._where.plain_registry(self.owner)
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment variables that point a script at this sandbox; two of them are secrets."""
-        variables = {
+        always = {
             "SEQUOIA_REGISTRY_URL": self.registry_url,
             "SEQUOIA_OWNER": self.owner,
             "SEQUOIA_CLIENT_ID": self.client_id,
@@ -156,15 +154,7 @@ class Sandbox:
             "SEQUOIA_USERNAME": self.username,
             "SEQUOIA_PASSWORD": self.password,
         }
-        if self._options.registry_auth:  # without a token, the registry does not tell where to get one
-            variables["SEQUOIA_IDENTITY_URL"] = self.location("identity")
-        if self._options.redirect_http:
-            variables["SEQUOIA_HTTP_REGISTRY_URL"] = self.http_registry_url
-        if self._options.mutual_tls:
-            variables["SEQUOIA_CLIENT_CERT"] = str(self.client_cert)
-            variables["SEQUOIA_CLIENT_KEY"] = str(self.client_key)
-            variables["SEQUOIA_SERVER_CERT"] = str(self.ca_file)
-        return variables | {name: str(path) for name, path in self._where.trust.items()}
+        return always | self._where.variables(self.owner)
 
     @property
     def ca_file(self) -> Path:
