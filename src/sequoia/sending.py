@@ -133,7 +133,7 @@ class Sender:
         for _ in range(MAX_RENEWALS + 1):
             token = self._token(call, refused, operation)
             response, hop = self._follow(call, token, operation)
-            if response.status_code == 401 and token is None and hop.authenticated and origin(hop.url) in self._wary:
+            if response.status_code == 401 and token is None and origin(hop.url) in self._wary:
                 self._trusted |= {origin(hop.url)}
                 self._wary = frozenset()
                 continue

@@ -119,9 +119,8 @@ def test_a_script_needs_the_variables_and_nothing_else(secure: Sandbox) -> None:
         [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False, timeout=30
     )
     assert done.returncode == 0, done.stderr
-    assert {secure.environ[name] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")} == {
-        str(secure.ca_file)
-    }
+    trust = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+    assert {secure.environ[name] for name in trust} == {str(secure.ca_file)}
 
 
 def test_faults_work_over_tls(secure: Sandbox) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Addresses"]
 
-# Where programs look up whom to trust: Python's ssl and curl, requests, Node.
-_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+# Where programs look up whom to trust: Python's ssl, requests, curl, Node.
+_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 class Addresses:
