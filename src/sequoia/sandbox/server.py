@@ -109,6 +109,18 @@ def _unavailable(port: int, error: Exception) -> SandboxError:
     )
 
 
+class _Server(Server):
+    """uvicorn's server, whose end waits for nobody."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is open; connections in the middle of a TLS handshake end with the event loop."""
+        for server in self.servers:
+            server.close()
+        # From Python 3.12 on, uvicorn would wait up to a minute for clients that have connected and say nothing.
+        self.servers = []
+        await super().shutdown(sockets)
+
+
 class ServerThread:
     """A background thread that serves one application per socket.
 
@@ -117,7 +129,7 @@ class ServerThread:
     """
 
     def __init__(self, served: Sequence[Served]) -> None:
-        self._servers = [(one.socket, Server(_config(one))) for one in served]
+        self._servers = [(one.socket, _Server(_config(one))) for one in served]
         # A daemon, so that a sandbox that nobody stopped does not keep the interpreter from ending.
         self._thread = threading.Thread(target=self._run, name="sequoia-sandbox", daemon=True)
         self._thread.start()
