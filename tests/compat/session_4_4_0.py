@@ -183,9 +183,31 @@ def own_token() -> Any:
     return names(client.metadata.contents.browse(OWNER))
 
 
+def mutual() -> Any:
+    """A client that shows a certificate, and needs no token."""
+    certificates = {
+        "client_cert": os.environ["SEQUOIA_CLIENT_CERT"],
+        "client_key": os.environ["SEQUOIA_CLIENT_KEY"],
+        "server_cert": os.environ["SEQUOIA_SERVER_CERT"],
+    }
+    client = Client(os.environ["SEQUOIA_REGISTRY_URL"], auth_type=AuthType.MUTUAL, **certificates)
+    return [names(page) for page in client.metadata.contents.browse(OWNER, query_string="continue=true&perPage=7")]
+
+
+def redirected() -> Any:
+    """The registry's old address, on plain http."""
+    secret = os.environ["SEQUOIA_CLIENT_SECRET"]
+    client = Client(
+        os.environ["SEQUOIA_HTTP_REGISTRY_URL"],
+        grant_client_id=os.environ["SEQUOIA_CLIENT_ID"],
+        grant_client_secret=secret,
+    )
+    return names(client.metadata.contents.browse(OWNER))
+
+
 SESSIONS = (
     services, write, offer_templates, browse, pages, linked_pages, operators, models, business, errors, once,
-    not_empty, own_token,
+    not_empty, own_token, mutual, redirected,
 )  # fmt: skip
 
 if __name__ == "__main__":

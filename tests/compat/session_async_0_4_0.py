@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from sequoia import Client, ResourceNotFound, ServiceNotFound, UpdateTokenError
+from sequoia import Client, DiscoveryServicesError, ResourceNotFound, ServiceNotFound, UpdateTokenError
 
 OWNER = os.environ["SEQUOIA_OWNER"]
 # This SDK takes the bare origin of the registry, and adds /services/<owner>/ itself.
@@ -124,7 +124,17 @@ async def renewed() -> Any:
         return [status, (await client.metadata.contents.retrieve(f"{OWNER}:piece-00"))["name"]]
 
 
-SESSIONS = (services, write, offer_templates, pages, custom, errors, renewed)
+async def distrust() -> Any:
+    """A certificate that this client has no reason to trust."""
+    del os.environ["SSL_CERT_FILE"]
+    try:
+        async with connect():
+            return "connected"
+    except DiscoveryServicesError as refused:
+        return type(refused).__name__
+
+
+SESSIONS = (services, write, offer_templates, pages, custom, errors, renewed, distrust)
 
 if __name__ == "__main__":
     chosen = {session.__name__: session for session in SESSIONS}[sys.argv[1]]

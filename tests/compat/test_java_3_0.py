@@ -190,3 +190,22 @@ def test_a_business_endpoint_with_sorted_keys(java: Java, wire: Wire) -> None:
     headers = [("Authorization", f"Bearer {java.token}"), *AGENT, JSON]
     answer = wire.send("validation", "POST /v/acme/titles?a=1&validation=full", headers, '{"title":"Aria"}')
     assert answer.json["statusCode"] == 200
+
+
+def test_an_intersection_keeps_the_parents_that_have_linked_items(java: Java, sandbox: Sandbox, load: Load) -> None:
+    load(12)
+    files = [
+        {"owner": "acme", "name": f"f{n}", "type": ("image", "video")[n % 2], "contentRef": f"acme:piece-{n:02}"}
+        for n in range(6)
+    ]
+    sandbox.load("metadata", "assets", files)
+    # This SDK sends the literal suffix, its brackets encoded, and then asks for `continue` there too.
+    asked = {"include": "assets<intersect>", "assets.continue": "true", "assets.type": "video", "perPage": "2"}
+    pages = java.pages("contents", asked)
+    assert [name for page in pages for name in names(page)] == ["piece-01", "piece-03", "piece-05"]
+    assert [asset["ref"] for page in pages for asset in page["linked"]["assets"]] == ["acme:f1", "acme:f3", "acme:f5"]
+    for page in pages:
+        for parent in names(page):
+            assert java.linked(page, "assets", "contentRef", f"acme:{parent}")
+    raw = java.send("GET /data/contents?owner=acme&include=assets<intersect>&assets.withType=video").json
+    assert names(raw) == ["piece-01", "piece-03", "piece-05"]
