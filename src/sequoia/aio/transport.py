@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,9 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
         self._in_flight += 1
         try:
             return await self.for_url(call.url).send(self.request(call, headers))
+        except ssl.SSLError as error:
+            # httpcore2 leaves an alert of the server, which TLS 1.3 sends after the handshake, as it is.
+            raise httpx2.ReadError(str(error)) from error
         finally:
             self._in_flight -= 1
             await self._hang_up()
