@@ -99,11 +99,13 @@ class Answer:
         call: The call.
         raw: The HTTP response, read to its end.
         data: Its body, decoded; None for an empty one.
+        tries: How often the call was sent, the first time included.
     """
 
     call: Call
     raw: httpx2.Response
     data: Any
+    tries: int = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         # httpx2 pickles a response with its request, and that holds the token.
@@ -111,7 +113,7 @@ class Answer:
         request.headers = request.headers.copy()
         request.headers.pop("authorization", None)
         raw.request = request
-        return Answer, (replace(self.call, headers=_without_token(self.call.headers)), raw, self.data)
+        return Answer, (replace(self.call, headers=_without_token(self.call.headers)), raw, self.data, self.tries)
 
 
 def judge(call: Call, response: httpx2.Response, *, now: float) -> Answer:

@@ -140,6 +140,11 @@ class Tries:
         self._started = clock.monotonic()
         self._waits: WaitGenerator | None = None
 
+    def begin(self) -> None:
+        """A try begins. The time before the first one, spent waiting for its turn, does not count."""
+        if self.count == 1:
+            self._started = self._clock.monotonic()
+
     def after_error(self, error: RequestError) -> float | None:
         """Seconds to wait before the next try, or None to give up; the number of tries is written on the error."""
         error.tries = self.count

@@ -15,8 +15,10 @@ import httpx2
 from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, Token, refusal
 from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected
 from sequoia.error import HttpError, NotFound, RequestError, TooManyRedirects
+from sequoia.gate import Gate, Place
 from sequoia.locks import own_renewal_lock, renewal_lock
 from sequoia.operations import combined
+from sequoia.pace import News
 from sequoia.retry import EmptyRule, Operation, Tries
 from sequoia.settings import Settings
 from sequoia.transport import Channels, transport_error
@@ -38,6 +40,7 @@ class Sender:
         self.settings = settings
         self.channels = Channels(settings)
         self._clock = settings.clock
+        self._gate = Gate(settings)
         self._policy = settings.retry_policy
         # A refused grant is final, even where the caller has such a status repeated.
         self._renewal_policy = replace(self._policy, empty_rule=False, statuses=self._policy.statuses - REFUSALS)
@@ -92,7 +95,7 @@ class Sender:
         tries = Tries(operation.policy, self._clock, repeatable=call.repeatable)
         while True:
             try:
-                answer = self._try(call, operation)
+                answer = self._paced(call, operation, tries) if operation.paced else self._try(call, operation)
             except RequestError as error:
                 if error.url is not None:
                     raise  # from a token request: it has had its own tries
@@ -103,10 +106,10 @@ class Sender:
                 _log.info("try %d failed, the next one follows in %.1f s: %s", error.tries, wait, error)
             else:
                 if not is_empty(answer, operation.policy.empty_rule):
-                    return answer
+                    return answer if tries.count == 1 else replace(answer, tries=tries.count)
                 wait = tries.after_empty(answer)
                 if wait is None:
-                    return answer
+                    return replace(answer, tries=tries.count)
                 _log.info("%s %s found nothing, asked again in %.1f s", call.method, without_user_info(call.url), wait)
             self._clock.sleep(wait)
 
@@ -126,6 +129,21 @@ class Sender:
     def close(self) -> None:
         """Close every connection, once what is under way has its answer; what is sent afterwards is refused."""
         self.channels.close()
+
+    def _paced(self, call: Call, operation: Operation, tries: Tries) -> Answer:
+        """One try, at the pace of the client's bulk work, which learns from how it ends."""
+        place = Place()
+        try:
+            self._gate.enter(place)
+            tries.begin()
+            answer = self._try(call, operation)
+            place.news = News.GOOD
+        except RequestError as error:
+            place.failed(error, operation.policy.max_time)
+            raise
+        finally:
+            self._gate.leave(place)
+        return answer
 
     def _try(self, call: Call, operation: Operation) -> Answer:
         """One try: a token, the request, its redirects; a refused token is renewed and does not count as a try."""

@@ -56,6 +56,8 @@ class ClientOptions(TypedDict, total=False):
     verify: bool | str | Path | ssl.SSLContext
     http2: bool
     max_connections: int
+    max_concurrency: int | None
+    max_rate: float | None
     clock: Clock
 
 
@@ -91,6 +93,9 @@ class Settings:
         verify: True, an `ssl.SSLContext`, or the path of a CA bundle.
         http2: Speak HTTP/2 where the server does (needs the extra `http2`).
         max_connections: How many connections are open at once, at most.
+        max_concurrency: How many requests of scans and bulk writes are under way at once, at most; None for as many as
+            there are connections. A service that answers 429 or 503 lowers it for a while.
+        max_rate: How many requests a second scans and bulk writes begin, evenly spread; None for no bound.
         clock: Time, waits and chance; an `InstantClock` in tests.
     """
 
@@ -119,6 +124,8 @@ class Settings:
     verify: bool | str | Path | ssl.SSLContext = True
     http2: bool = False
     max_connections: int = 100
+    max_concurrency: int | None = None
+    max_rate: float | None = None
     clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
@@ -144,6 +151,7 @@ class Settings:
         if self.check not in (True, False, "warn"):
             raise ValueError(f"check must be True, False or 'warn', not {self.check!r}")
         self._check_transport()
+        self._check_pace()
         _ = self.timeout, self.retry_policy
 
     def _check_transport(self) -> None:
@@ -164,6 +172,15 @@ class Settings:
         number = self.max_connections
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
+
+    def _check_pace(self) -> None:
+        number, rate = self.max_concurrency, self.max_rate
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+            raise ValueError(f"max_concurrency must be a whole number from 1, or None, not {number!r}")
+        if rate is not None and (
+            isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf")
+        ):
+            raise ValueError(f"max_rate must be a number of requests a second above 0, or None, not {rate!r}")
 
     def _check_credentials(self) -> None:
         needed: Mapping[AuthType, tuple[str, ...]] = {

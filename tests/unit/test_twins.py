@@ -13,7 +13,7 @@ import pytest
 import sequoia
 
 HOME = Path(inspect.getfile(sequoia)).parent
-TWINS = ("sending", "describing", "browsing", "endpoint", "client")
+TWINS = ("gate", "sending", "describing", "browsing", "endpoint", "client")
 
 # What differs on purpose, and why.
 DIFFERENT = {
@@ -80,8 +80,8 @@ class Unasync(ast.NodeTransformer):
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        if ast.unparse(node) == "anyio.Lock":
-            return ast.parse("threading.Lock", mode="eval").body
+        if ast.unparse(node) in {"anyio.Lock", "anyio.Event", "anyio.Semaphore"}:
+            return ast.parse(f"threading.{node.attr}", mode="eval").body
         return self.generic_visit(node)
 
 
