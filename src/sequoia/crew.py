@@ -63,6 +63,11 @@ class Crew(Generic[Result]):
             self._ready.append(result)
             self._changed.notify_all()
 
+    @property
+    def ready(self) -> int:
+        """How many results lie ready."""
+        return len(self._ready)
+
     def check(self) -> None:
         """Called by workers between two steps.
 

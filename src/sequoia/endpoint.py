@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from sequoia.browsing import PageBrowser, Walk
+from sequoia.bulk import BulkOptions
+from sequoia.bulking import Bulk
 from sequoia.calls import Answer, Call
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
@@ -19,10 +21,12 @@ from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, ve
 from sequoia.paging import Beginning
 from sequoia.patching import Changes, Patch
 from sequoia.payload import resource_of
+from sequoia.report import BulkReport
 from sequoia.response import Response
 from sequoia.retry import EmptyRule, Operation
 from sequoia.routes import RoutePath
 from sequoia.sending import Sender
+from sequoia.sources import Source
 from sequoia.urls import Params
 from sequoia.validation import Fault, Purpose, faults_in
 
@@ -254,6 +258,39 @@ class Endpoint:
             ValueError: There is no ref; nothing was sent.
         """
         return Response(self._described.send_all(self._path.delete(owner, ref), self._sender.operation()))
+
+    def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
+        """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.
+
+        Args:
+            owner: The tenant.
+            resources: Any iterable, read as it is needed: dicts, models, JSON as text or bytes, one resource each.
+            **options: See `BulkOptions` for their names and `BulkPlan` for what they mean.
+
+        Returns:
+            What was stored, and every resource that was not, with its error.
+
+        Raises:
+            TypeError, ValueError, FileExistsError: An argument makes no sense; nothing was sent.
+            ClientError: Nothing else can work; its `.report` says what was done.
+        """
+        return self._bulk().store(owner, resources, options)
+
+    def bulk_delete(self, owner: str | None, refs: Source, **options: Unpack[BulkOptions]) -> BulkReport:
+        """Delete any number of resources by their refs; one that is not there is as good as deleted.
+
+        Args:
+            owner: The tenant.
+            refs: Any iterable; one that is no ref is a failure, and without any nothing is sent.
+            **options: As for `bulk_store`; a batch has at most 50 refs.
+
+        Raises:
+            Exception: As for `bulk_store`.
+        """
+        return self._bulk().delete(owner, refs, options)
+
+    def _bulk(self) -> Bulk:
+        return Bulk(self._sender, self._described, self._path, partial(self._ask, Question(self._path.key, None)))
 
     def _send(self, call: Call, operation: Operation) -> Response:
         located = call.at(self._described.location())

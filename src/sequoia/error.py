@@ -10,6 +10,7 @@
     ├── ServiceNotFound                also a KeyError and an AttributeError
     ├── CriteriaError                  a query that cannot be asked
     ├── InvalidResource                fields that the resource cannot have; also a ValueError
+    ├── NotSent                        a bulk write was stopped before it came to this resource
     ├── DecodeError                    an answer that cannot be read
     ├── PaginationLoopError            a page link that was followed before
     ├── UnsafeLinkError                a page link to another origin
@@ -31,6 +32,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from sequoia.report import BulkReport
     from sequoia.validation import Fault
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "NoResultFound",
     "NotFound",
     "NotMatchingVersion",
+    "NotSent",
     "PaginationLoopError",
     "RateLimited",
     "ReferencesMismatchException",
@@ -71,7 +74,12 @@ class ClientError(Exception):
     Args:
         message: What is wrong and, where there is something to do, what to do. The JSON body for an `HttpError`.
         cause: The error behind this one, if there is one.
+
+    Attributes:
+        report: What a bulk write had done when it ended with this error; it does not go along when that is pickled.
     """
+
+    report: BulkReport | None = None
 
     def __init__(self, message: Any, cause: BaseException | None = None) -> None:
         super().__init__(message)
@@ -83,7 +91,7 @@ class ClientError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         cause = self.cause if self.cause is None or isinstance(self.cause, ClientError) else _Parts.of(self.cause)
-        state = {name: value for name, value in self.__dict__.items() if name != "cause"}
+        state = {name: value for name, value in self.__dict__.items() if name not in {"cause", "report"}}
         return _revive, (_Parts(type(self), self.args, state), cause)
 
 
@@ -112,15 +120,19 @@ class CriteriaError(ClientError):
 
 
 class InvalidResource(ClientError, ValueError):
-    """A resource, or a change of one, has fields or values that its descriptor forbids. Nothing was sent.
+    """A resource, or a change of one, has fields or values that its descriptor forbids, or is none. It was not sent.
 
     Attributes:
-        faults: Everything that is wrong with it, each with the `path` of a field and a `text`.
+        faults: Everything that is wrong with it by the descriptor, each with the `path` of a field and a `text`.
     """
 
     def __init__(self, message: Any, cause: BaseException | None = None, faults: Iterable[Fault] = ()) -> None:
         super().__init__(message, cause)
         self.faults = tuple(faults)
+
+
+class NotSent(ClientError):
+    """A resource was read from the source of a bulk write, which was stopped before it came to send it."""
 
 
 class DecodeError(ClientError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -88,6 +88,12 @@ class ResourcePath:
         resources = resources_of(value, self.key)
         url = with_query(f"{self.url}/", _owner(owner))
         return self._call("POST", url, encode(resources, self.key), repeatable=have_identity(resources))
+
+    def storing(self, owner: str | None, resources: Iterable[bytes], *, repeatable: bool) -> Call:
+        """The same for resources that are JSON already; the answer is left undecoded."""
+        url = with_query(f"{self.url}/", _owner(owner))
+        body = b'{"%b":[%b]}' % (self.key.encode(), b",".join(resources))
+        return replace(self._call("POST", url, body, repeatable=repeatable), expects=Expects.BYTES)
 
     def update(self, owner: str | None, value: Any, ref: str, version: str) -> Call:
         """`PUT <item>` with `If-Match: "<version>"`.

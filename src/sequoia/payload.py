@@ -3,13 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from sequoia.error import ReferencesMismatchException
+from sequoia.error import InvalidResource, ReferencesMismatchException
 
-__all__ = ["check_reference", "encode", "have_identity", "resource_of", "resources_of"]
+__all__ = [
+    "Encoded",
+    "check_reference",
+    "encode",
+    "encoded_resource",
+    "have_identity",
+    "resource_of",
+    "resources_of",
+]
+
+# What only the service sets: a resource that has one of these was read.
+_SET = ("createdAt", "createdBy", "updatedAt", "updatedBy", "version")
+# What every resource has that was read as a whole.
+_WHOLE = ("ref", "owner", "name", "createdAt", "updatedAt", "version")
+
+
+class Encoded(NamedTuple):
+    """A resource as JSON.
+
+    Attributes:
+        body: Its JSON.
+        ref: Its reference, as far as it says so itself.
+        repeatable: Whether it says which resource it is, so that storing it twice stores it once.
+    """
+
+    body: bytes
+    ref: str | None
+    repeatable: bool
+
+
+class _Head(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What has to be known of a resource that comes as JSON; the rest is not decoded."""
+
+    ref: Any = None
+    owner: Any = None
+    name: Any = None
+    created_at: Any = None
+    created_by: Any = None
+    updated_at: Any = None
+    updated_by: Any = None
+    version: Any = None
+
+
+_head = msgspec.json.Decoder(_Head).decode
 
 
 def resources_of(value: Any, key: str) -> list[dict[str, Any]]:
@@ -62,6 +105,44 @@ def encode(resources: list[dict[str, Any]], key: str) -> bytes:
 def have_identity(resources: list[dict[str, Any]]) -> bool:
     """Whether every resource says which one it is, so that storing it twice stores it once."""
     return all(resource.get("ref") or resource.get("name") for resource in resources)
+
+
+def encoded_resource(value: Any) -> Encoded:
+    """One resource, encoded once.
+
+    Args:
+        value: A dict, a model (msgspec, dataclass, attrs, pydantic) or JSON, as text or bytes, which stays as it is.
+
+    Raises:
+        InvalidResource: It cannot be made JSON, is no resource, or is the part of one that a read with `fields` gave:
+            a store replaces the whole resource, and so would delete the rest.
+    """
+    try:
+        body = _json_of(value)
+        head = value if isinstance(value, dict) else msgspec.to_builtins(_head(body))
+    except msgspec.ValidationError as error:
+        raise InvalidResource(f"a resource is a JSON object, not {body[:80]!r}", error) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidResource(f"cannot make JSON of this {type(value).__name__}: {error}", error) from error
+    if any(name in head for name in _SET) and (missing := [name for name in _WHOLE if head.get(name) is None]):
+        raise InvalidResource(
+            f"it was read with only some of its fields, and storing it would delete the others: {', '.join(missing)} "
+            f"missing, which every resource has. Read it whole, or take {', '.join(_SET)} out of a new one"
+        )
+    ref, owner, name = (head.get(one) for one in ("ref", "owner", "name"))
+    derived = f"{owner}:{name}" if isinstance(owner, str) and isinstance(name, str) else None
+    return Encoded(body, ref if isinstance(ref, str) else derived, bool(ref or name))
+
+
+def _json_of(value: Any) -> bytes:
+    if isinstance(value, msgspec.Raw):
+        value = bytes(value)
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes | bytearray):
+        value.decode()  # what `_head` passes over is not looked at otherwise
+        return bytes(value)
+    return msgspec.json.encode(_plain(value))
 
 
 def check_reference(resource: Mapping[str, Any], ref: str) -> None:

@@ -91,7 +91,8 @@ def test_a_service_that_names_no_pause_gets_one_that_grows_and_ends() -> None:
 
 
 def test_a_fixed_rate_is_spread_evenly() -> None:
-    pace, now, begins = Pace(100, rate=4), 1000.0, []
+    pace, now = Pace(100, rate=4), 1000.0
+    begins: list[float] = []
     while len(begins) < 9:
         wait = pace.begin(now)
         assert wait is not None

@@ -13,7 +13,7 @@ import pytest
 import sequoia
 
 HOME = Path(inspect.getfile(sequoia)).parent
-TWINS = ("gate", "sending", "describing", "browsing", "endpoint", "client")
+TWINS = ("gate", "bulking", "sending", "describing", "browsing", "endpoint", "client")
 
 # What differs on purpose, and why.
 DIFFERENT = {

@@ -48,6 +48,11 @@ class AsyncCrew(Generic[Result]):
             self._ready.append(result)
             self._changed.notify_all()
 
+    @property
+    def ready(self) -> int:
+        """How many results lie ready."""
+        return len(self._ready)
+
     def check(self) -> None:
         """Called by workers between two steps; raises `Stopped` when nobody wants what they do any more."""
         if self._stopped:

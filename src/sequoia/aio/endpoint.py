@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from sequoia.aio.browsing import AsyncPageBrowser, AsyncWalk
+from sequoia.aio.bulking import AsyncBulk
 from sequoia.aio.describing import AsyncDescribed
 from sequoia.aio.sending import AsyncSender
+from sequoia.aio.sources import Source
+from sequoia.bulk import BulkOptions
 from sequoia.calls import Answer, Call
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
@@ -20,6 +23,7 @@ from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, ve
 from sequoia.paging import Beginning
 from sequoia.patching import Changes, Patch
 from sequoia.payload import resource_of
+from sequoia.report import BulkReport
 from sequoia.response import Response
 from sequoia.retry import EmptyRule, Operation
 from sequoia.routes import RoutePath
@@ -254,6 +258,39 @@ class AsyncEndpoint:
             ValueError: There is no ref; nothing was sent.
         """
         return Response(await self._described.send_all(self._path.delete(owner, ref), self._sender.operation()))
+
+    async def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
+        """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.
+
+        Args:
+            owner: The tenant.
+            resources: Any iterable, read as it is needed: dicts, models, JSON as text or bytes, one resource each.
+            **options: See `BulkOptions` for their names and `BulkPlan` for what they mean.
+
+        Returns:
+            What was stored, and every resource that was not, with its error.
+
+        Raises:
+            TypeError, ValueError, FileExistsError: An argument makes no sense; nothing was sent.
+            ClientError: Nothing else can work; its `.report` says what was done.
+        """
+        return await self._bulk().store(owner, resources, options)
+
+    async def bulk_delete(self, owner: str | None, refs: Source, **options: Unpack[BulkOptions]) -> BulkReport:
+        """Delete any number of resources by their refs; one that is not there is as good as deleted.
+
+        Args:
+            owner: The tenant.
+            refs: Any iterable; one that is no ref is a failure, and without any nothing is sent.
+            **options: As for `bulk_store`; a batch has at most 50 refs.
+
+        Raises:
+            Exception: As for `bulk_store`.
+        """
+        return await self._bulk().delete(owner, refs, options)
+
+    def _bulk(self) -> AsyncBulk:
+        return AsyncBulk(self._sender, self._described, self._path, partial(self._ask, Question(self._path.key, None)))
 
     async def _send(self, call: Call, operation: Operation) -> Response:
         located = call.at(await self._described.location())

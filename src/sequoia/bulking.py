@@ -1,0 +1,193 @@
+"""Bulk writes, done: the source is read by whoever called, batches are sent by workers.
+
+At most as many batches as there are workers are under way; the source is read no further than one batch more. Results
+are noted, and told, by whoever called, too: a source and a callback need not know of any other thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Deleting, Item, Storing, Work, Writing, plain_source
+from sequoia.calls import Answer, Call
+from sequoia.crew import Crew
+from sequoia.describing import Described
+from sequoia.error import ClientError
+from sequoia.ledger import Ledger
+from sequoia.operations import ResourcePath
+from sequoia.report import BulkReport
+from sequoia.retry import Operation
+from sequoia.sending import Sender
+from sequoia.sources import Source, sourced
+
+__all__ = ["Bulk", "BulkWriter"]
+
+Send = Callable[[Call, Operation], Answer]
+
+
+class BulkWriter:
+    """One bulk write.
+
+    Args:
+        send: Sends a call to the service.
+        operation: What its requests share.
+        work: What is done with the resources.
+        plan: How.
+        ledger: Where everything is noted.
+        batcher: Makes batches.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
+        self, send: Send, operation: Operation, work: Work, plan: BulkPlan, ledger: Ledger, batcher: Batcher
+    ) -> None:
+        self._send = send
+        self._operation = operation
+        self._work = work
+        self._plan = plan
+        self._ledger = ledger
+        self._batcher = batcher
+        self._crew: Crew[Writing] = Crew(plan.workers)
+        self._workers = 0
+        self._given: deque[Writing | None] = deque()
+        self._waiting = threading.Semaphore(0)
+        self._under_way: set[Writing] = set()
+
+    def run(self, resources: Source) -> BulkReport:
+        """Write every resource.
+
+        Raises:
+            ClientError: Nothing else can work; `.report` says what was done.
+            BaseException: What the source or a callback raised, likewise.
+        """
+        try:
+            self._write(resources)
+        except BaseException as error:
+            self._end(error)
+            raise
+        finally:
+            self._dismiss()
+            self._crew.stop()
+            self._ledger.close()
+        return self._ledger.report()
+
+    def _write(self, resources: Source) -> None:
+        for given in sourced(resources):
+            item = self._ledger.item(given)
+            if item is not None:
+                self._submit(self._batcher.add(item))
+            if self._ledger.stopped:
+                break
+        else:
+            self._ledger.complete = True
+        self._submit(self._batcher.rest())
+        while self._under_way:
+            self._settle()
+        self._dismiss()
+        self._crew.join()
+        if self._ledger.hopeless is not None:
+            raise self._ledger.hopeless
+
+    def _submit(self, items: list[Item]) -> None:
+        """Give a batch to a worker, as soon as one is free."""
+        while len(self._under_way) >= self._plan.workers or (self._crew.ready and items):
+            self._settle()
+        if self._ledger.stopped:
+            self._ledger.leave(items)
+            return
+        if not items:
+            return
+        writing = Writing(self._work, items, wanted=self._plan.on_result is not None)
+        self._under_way.add(writing)
+        self._give(writing)
+        if self._workers < len(self._under_way):
+            self._workers += 1
+            self._crew.start(self._worker)
+
+    def _settle(self) -> None:
+        """Note how one of the batches under way has ended; waits for it."""
+        writing = self._crew.take()
+        self._under_way.discard(writing)
+        self._ledger.settle(writing)
+
+    def _end(self, error: BaseException) -> None:
+        """Bring to an end what is under way, after an error; the error gets the report."""
+        try:
+            self._ledger.leave(self._batcher.rest())
+            # Whoever interrupts the program does not want to wait.
+            while self._under_way and isinstance(error, Exception):
+                self._settle()
+        finally:
+            self._ledger.abandon(self._under_way, error)
+            error.report = self._ledger.report()  # type: ignore[attr-defined]
+
+    def _dismiss(self) -> None:
+        """Let the workers go."""
+        for _ in range(self._workers):
+            self._give(None)
+        self._workers = 0
+
+    def _give(self, writing: Writing | None) -> None:
+        self._given.append(writing)
+        self._waiting.release()
+
+    def _worker(self) -> None:
+        while True:
+            self._waiting.acquire()
+            writing = self._given.popleft()
+            if writing is None:
+                return
+            while (following := writing.next()) is not None:
+                self._crew.check()
+                part, call = following
+                try:
+                    answer = self._send(call, self._operation)
+                except ClientError as error:
+                    writing.failed(part, call, error)
+                else:
+                    writing.accepted(part, answer)
+            self._crew.put(writing)
+
+
+class Bulk:
+    """The bulk writes of one endpoint.
+
+    Args:
+        sender: Makes their operations.
+        described: The service.
+        path: The resource.
+        ask: Sends a call to the collection; what the descriptor says about a refusal goes with the error.
+    """
+
+    def __init__(self, sender: Sender, described: Described, path: ResourcePath, ask: Send) -> None:
+        self._sender = sender
+        self._described = described
+        self._path = path
+        self._ask = ask
+
+    def store(self, owner: str | None, resources: Source, options: Mapping[str, Any]) -> BulkReport:
+        """See `Endpoint.bulk_store`."""
+        plan, work = BulkPlan.of(options), Storing(self._path, owner)
+        plain_source(resources)
+        operation = replace(self._sender.operation(plan.backoff_strategy), paced=True)
+        descriptor = None if plan.batch_size else self._described.read(operation.without_empty_rule())
+        described = None if descriptor is None else descriptor.resourcefuls.get(self._path.key)
+        limit = UNDESCRIBED if described is None else described.store_limit
+        ledger = Ledger(plan, work, resources, self._sender.settings.clock, deletes=False)
+        writer = BulkWriter(self._send, operation, work, plan, ledger, Batcher.storing(plan, limit))
+        return writer.run(resources)
+
+    def delete(self, owner: str | None, refs: Source, options: Mapping[str, Any]) -> BulkReport:
+        """See `Endpoint.bulk_delete`."""
+        plan, work = BulkPlan.of(options), Deleting(self._path, owner)
+        plain_source(refs)
+        batcher = Batcher.deleting(plan)
+        operation = replace(self._sender.operation(plan.backoff_strategy), paced=True)
+        ledger = Ledger(plan, work, refs, self._sender.settings.clock, deletes=True)
+        return BulkWriter(self._send, operation, work, plan, ledger, batcher).run(refs)
+
+    def _send(self, call: Call, operation: Operation) -> Answer:
+        return self._ask(call.at(self._described.location()), operation)

@@ -1,0 +1,111 @@
+"""Dead letters: resources that could not be written, in a file with one line of JSON each, to be mended and replayed.
+
+A line is `{"resource": ..., "ref": ..., "error": {...}}`. This is the only module of the client that writes files.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+__all__ = ["DeadLetters", "read_dead_letters", "replaced_whole"]
+
+
+class DeadLetters:
+    """A file that dead letters are written to as they come.
+
+    Args:
+        path: The file, which must not be there yet: it may hold the letters of another run. It is made at once, so
+            that nothing is sent whose failure could not be written down, and removed at the end if nothing failed.
+
+    Raises:
+        FileExistsError: It is there.
+        OSError: It cannot be made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._written = False
+        self._file = self._path.open("xb")
+
+    def write(self, lines: Iterable[bytes]) -> None:
+        """Write letters, and leave them to the operating system: they outlive this process."""
+        for line in lines:
+            self._file.write(line)
+            self._written = True
+        self._file.flush()
+
+    def close(self) -> None:
+        """Make sure that they outlive the operating system, too."""
+        with self._file:
+            if self._written:
+                os.fsync(self._file.fileno())
+        if not self._written:
+            self._path.unlink(missing_ok=True)
+
+
+def replaced_whole(path: str | os.PathLike[str], lines: Iterable[bytes]) -> None:
+    """Write a file so that it is there whole or, after a failure, as it was before.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    target = Path(path)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+    _remember(target.parent)
+
+
+def read_dead_letters(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """The resources in a file of dead letters, one after the other, to be mended and written again.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Each resource as a dict; for deletes its ref. What was no JSON in the first place comes as its text, which
+        `bulk_store` will report again.
+
+    Raises:
+        ValueError: A line is no dead letter; the message names the file and the line.
+        OSError: The file cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield _resource(path, number, line)
+
+
+def _resource(path: str | os.PathLike[str], number: int, line: bytes) -> Any:
+    try:
+        letter = msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise ValueError(f"{os.fspath(path)}, line {number}: not a dead letter: {error}") from error
+    if not isinstance(letter.get("resource"), dict | str):
+        raise ValueError(f"{os.fspath(path)}, line {number}: not a dead letter: it has no resource")
+    return letter["resource"]
+
+
+def _remember(folder: Path) -> None:
+    """Have the operating system write down the folder's new entry, where it lets a folder be opened."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
