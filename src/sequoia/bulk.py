@@ -380,7 +380,9 @@ class Writing:
             self._parts = []
 
     def abandoned(self, cause: BaseException) -> list[Result]:
-        """What is known where nobody waits for the end: nothing, whatever has been noted already."""
+        """What became of the resources, where nobody waits for the end: unknown, unless that has come already."""
+        if len(self.results) == len(self.items):
+            return self.results
         error = ClientError(f"given up while it was under way: {type(cause).__name__}")
         return [item.result(error, ambiguous=True) for item in self.items]
 

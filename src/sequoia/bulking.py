@@ -54,6 +54,7 @@ class BulkWriter:
         self._workers = 0
         self._given: deque[Writing | None] = deque()
         self._waiting = threading.Semaphore(0)
+        self._filled: list[Item] = []
         self._under_way: set[Writing] = set()
 
     def run(self, resources: Source) -> BulkReport:
@@ -77,13 +78,14 @@ class BulkWriter:
     def _write(self, resources: Source) -> None:
         for given in sourced(resources):
             item = self._ledger.item(given)
-            if item is not None:
-                self._submit(self._batcher.add(item))
+            if item is not None and (full := self._batcher.add(item)):
+                self._submit(full)
             if self._ledger.stopped:
                 break
         else:
             self._ledger.complete = True
-        self._submit(self._batcher.rest())
+        if rest := self._batcher.rest():
+            self._submit(rest)
         while self._under_way:
             self._settle()
         self._dismiss()
@@ -93,12 +95,12 @@ class BulkWriter:
 
     def _submit(self, items: list[Item]) -> None:
         """Give a batch to a worker, as soon as one is free."""
-        while len(self._under_way) >= self._plan.workers or (self._crew.ready and items):
+        self._filled = items
+        while len(self._under_way) >= self._plan.workers or self._crew.ready:
             self._settle()
+        self._filled = []
         if self._ledger.stopped:
             self._ledger.leave(items)
-            return
-        if not items:
             return
         writing = Writing(self._work, items, wanted=self._plan.on_result is not None)
         self._under_way.add(writing)
@@ -116,7 +118,7 @@ class BulkWriter:
     def _end(self, error: BaseException) -> None:
         """Bring to an end what is under way, after an error; the error gets the report."""
         try:
-            self._ledger.leave(self._batcher.rest())
+            self._ledger.leave([*self._filled, *self._batcher.rest()])
             # Whoever interrupts the program does not want to wait.
             while self._under_way and isinstance(error, Exception):
                 self._settle()

@@ -86,6 +86,8 @@ class Ledger:
         """Nobody waits for the end of these batches any more; nobody is told but the dead letters."""
         self._on_result = self._on_progress = None
         for writing in writings:
+            self._requests += writing.requests
+            self._retried += writing.retried
             self._note(writing.abandoned(cause), sum(len(item.wire) for item in writing.items))
 
     def report(self) -> BulkReport:

@@ -124,7 +124,7 @@ def encoded_resource(value: Any) -> Encoded:
         raise InvalidResource(f"a resource is a JSON object, not {body[:80]!r}", error) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidResource(f"cannot make JSON of this {type(value).__name__}: {error}", error) from error
-    if any(name in head for name in _SET) and (missing := [name for name in _WHOLE if head.get(name) is None]):
+    if not head.keys().isdisjoint(_SET) and (missing := [name for name in _WHOLE if head.get(name) is None]):
         raise InvalidResource(
             f"it was read with only some of its fields, and storing it would delete the others: {', '.join(missing)} "
             f"missing, which every resource has. Read it whole, or take {', '.join(_SET)} out of a new one"

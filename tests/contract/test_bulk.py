@@ -375,13 +375,16 @@ def test_a_callback_that_raises_ends_it_when_what_is_under_way_has_its_answer(
 ) -> None:
     calls: list[Result] = []
 
+    given = iter(films(owner, 100))
+
     def fail(result: Result) -> None:
         calls.append(result)
         raise LookupError("callback")
 
     with pytest.raises(LookupError, match="callback") as caught:
-        client.metadata.contents.bulk_store(owner, films(owner, 100), batch_size=10, workers=2, on_result=fail)
+        client.metadata.contents.bulk_store(owner, given, batch_size=10, workers=2, on_result=fail)
     report: BulkReport = caught.value.report  # type: ignore[attr-defined]
+    assert report.stored + report.failures + len(list(given)) == 100  # nothing is lost
     assert len(calls) == 1
     assert report.stored == len(names(client, owner)) == 10 * writes(sandbox).count(201)
     assert not report.complete

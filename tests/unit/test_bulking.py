@@ -1,0 +1,126 @@
+"""Bulk writes that are left in the middle, and sources that only the asynchronous client can read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+from tests.unit.conftest import REGISTRY, Platform
+
+from sequoia import AsyncClient
+from sequoia.bulk import BulkReport, Result, read_dead_letters
+
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+STORE = "POST https://metadata.test/data/contents/"
+
+
+class Interrupt(BaseException):
+    """What Ctrl-C raises, but for pytest."""
+
+
+def films(*names: str) -> list[dict[str, str]]:
+    return [{"owner": "acme", "name": name} for name in names]
+
+
+def test_an_interruption_waits_for_nobody_and_tells_what_is_unknown(platform: Platform, tmp_path: Path) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def hang(request: httpx2.Request) -> httpx2.Response:
+        arrived.set()
+        assert release.wait(10)
+        return httpx2.Response(201)
+
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        return hang(request) if b"hangs" in request.content else httpx2.Response(201)
+
+    def interrupt(result: Result) -> None:
+        assert arrived.wait(10)
+        raise Interrupt
+
+    source = iter(films("hangs", "a", "c", "d"))
+    platform.answer_with(STORE, respond)
+    with platform.client() as client:
+        with pytest.raises(Interrupt) as caught:
+            client.metadata.contents.bulk_store(
+                "acme",
+                source,
+                workers=2,
+                batch_size=1,
+                on_result=interrupt,
+                dead_letters=tmp_path / "dead",
+            )
+        report: BulkReport = caught.value.report  # type: ignore[attr-defined]
+        told = {one.ref: (one.ambiguous, one.sent) for one in report.failed}
+        assert report.stored == 1
+        assert told == {"acme:hangs": (True, True), "acme:c": (False, False)}
+        assert {one["name"] for one in read_dead_letters(tmp_path / "dead")} == {"hangs", "c"}
+        assert list(source) == films("d")
+        release.set()
+        for thread in threading.enumerate():
+            if thread.name == "sequoia-worker":
+                thread.join()
+        assert not any(b'"c"' in one.content for one in platform.requests)
+
+
+def session(platform: Platform, backend: str, use: Callable[[AsyncClient], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        async def handle(request: httpx2.Request) -> httpx2.Response:
+            if b"hangs" in request.content:
+                hanging.set()
+                await anyio.sleep_forever()
+            return platform._handle(request)
+
+        options: Any = {"clock": platform.clock, "adapters": [("https://", httpx2.MockTransport(handle))]}
+        async with AsyncClient(REGISTRY, grant_client_id="id", grant_client_secret="s", **options) as client:
+            await use(client)
+
+    hanging = anyio.Event()
+    platform.hanging = hanging  # type: ignore[attr-defined]
+    anyio.run(run, backend=backend)
+
+
+@BACKENDS
+def test_an_asynchronous_source_is_read_as_it_is_needed(platform: Platform, backend: str) -> None:
+    async def source() -> AsyncIterator[dict[str, str]]:
+        for film in films(*map(str, range(25))):
+            await anyio.lowlevel.checkpoint()
+            yield film
+
+    async def use(client: AsyncClient) -> None:
+        report = await client.metadata.contents.bulk_store("acme", source(), batch_size=10)
+        assert (report.stored, report.requests, report.complete) == (25, 3, True)
+        report = await client.metadata.contents.bulk_delete("acme", (f"acme:{n}" for n in range(3)))
+        assert report.deleted == 3
+
+    platform.answer(STORE, status=201)
+    platform.answer("DELETE https://metadata.test/data/contents/acme:0,acme:1,acme:2", status=204)
+    session(platform, backend, use)
+
+
+@BACKENDS
+def test_a_cancelled_bulk_write_ends_at_once_and_leaves_the_client_usable(
+    platform: Platform, backend: str, tmp_path: Path
+) -> None:
+    async def use(client: AsyncClient) -> None:
+        contents = client.metadata.contents
+        options: Any = {"workers": 2, "batch_size": 1, "dead_letters": tmp_path / "dead"}
+        async with anyio.create_task_group() as group:
+
+            async def write() -> None:
+                await contents.bulk_store("acme", films("a", "hangs", "c"), **options)
+
+            group.start_soon(write)
+            await platform.hanging.wait()  # type: ignore[attr-defined]
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        assert [one["name"] for one in read_dead_letters(tmp_path / "dead")] == ["hangs"]
+        report = await contents.bulk_store("acme", films("d"))
+        assert report.stored == 1
+
+    platform.answer(STORE, status=201)
+    session(platform, backend, use)
