@@ -72,15 +72,18 @@ def session(platform: Platform, backend: str, use: Callable[[AsyncClient], Corou
         async def handle(request: httpx2.Request) -> httpx2.Response:
             if b"hangs" in request.content:
                 hanging.set()
-                await anyio.sleep_forever()
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    let_go.set()
             return platform._handle(request)
 
         options: Any = {"clock": platform.clock, "adapters": [("https://", httpx2.MockTransport(handle))]}
         async with AsyncClient(REGISTRY, grant_client_id="id", grant_client_secret="s", **options) as client:
             await use(client)
 
-    hanging = anyio.Event()
-    platform.hanging = hanging  # type: ignore[attr-defined]
+    hanging, let_go = anyio.Event(), anyio.Event()
+    platform.hanging, platform.let_go = hanging, let_go  # type: ignore[attr-defined]
     anyio.run(run, backend=backend)
 
 
@@ -118,6 +121,7 @@ def test_a_cancelled_bulk_write_ends_at_once_and_leaves_the_client_usable(
             await platform.hanging.wait()  # type: ignore[attr-defined]
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
+        await platform.let_go.wait()  # type: ignore[attr-defined]
         assert [one["name"] for one in read_dead_letters(tmp_path / "dead")] == ["hangs"]
         report = await contents.bulk_store("acme", films("d"))
         assert report.stored == 1

@@ -89,6 +89,21 @@ def test_a_place_that_was_never_in_the_line_can_be_given_up() -> None:
     gate.enter(Place())
 
 
+def test_who_leaves_the_line_holds_up_nobody() -> None:
+    """As after Ctrl-C, wherever it struck."""
+    gate = Gate(of(max_concurrency=1))
+    first, gone, second = Place(), Place(), Place()
+    gate.enter(first)
+    gate._line.append(gone)
+    thread = threading.Thread(target=gate.enter, args=(second,))
+    thread.start()
+    until(lambda: len(gate._line) == 2)
+    gate.leave(gone)
+    gate.leave(first)
+    thread.join()
+    assert second.number == 2
+
+
 @BACKENDS
 def test_tasks_pass_in_the_order_in_which_they_came(backend: str) -> None:
     async def session() -> None:

@@ -382,3 +382,14 @@ def test_a_rule_for_empty_results_in_the_strategy_wins_over_the_argument() -> No
 def test_a_rule_for_empty_results_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="retry_when_empty_result"):
         RetryPolicy().for_call(None, "yes")  # type: ignore[arg-type]
+
+
+def test_the_time_before_the_first_try_does_not_count() -> None:
+    clock = InstantClock()
+    tries = Tries(RetryPolicy.of({"max_time": 60, "interval": 0}), clock, repeatable=True)
+    clock.advance(600)  # behind others, at the gate
+    tries.begin()
+    assert tries.after_error(ConnectionError("broken")) == 0
+    clock.advance(61)
+    tries.begin()
+    assert tries.after_error(ConnectionError("broken")) is None
