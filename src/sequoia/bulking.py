@@ -17,7 +17,7 @@ from sequoia.calls import Answer, Call
 from sequoia.crew import Crew
 from sequoia.describing import Described
 from sequoia.error import ClientError
-from sequoia.ledger import Ledger
+from sequoia.tally import Tally
 from sequoia.operations import ResourcePath
 from sequoia.report import BulkReport
 from sequoia.retry import Operation
@@ -37,18 +37,18 @@ class BulkWriter:
         operation: What its requests share.
         work: What is done with the resources.
         plan: How.
-        ledger: Where everything is noted.
+        tally: Where everything is noted.
         batcher: Makes batches.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place
-        self, send: Send, operation: Operation, work: Work, plan: BulkPlan, ledger: Ledger, batcher: Batcher
+        self, send: Send, operation: Operation, work: Work, plan: BulkPlan, tally: Tally, batcher: Batcher
     ) -> None:
         self._send = send
         self._operation = operation
         self._work = work
         self._plan = plan
-        self._ledger = ledger
+        self._tally = tally
         self._batcher = batcher
         self._crew: Crew[Writing] = Crew(plan.workers)
         self._workers = 0
@@ -72,26 +72,26 @@ class BulkWriter:
         finally:
             self._dismiss()
             self._crew.stop()
-            self._ledger.close()
-        return self._ledger.report()
+            self._tally.close()
+        return self._tally.report()
 
     def _write(self, resources: Source) -> None:
         for given in sourced(resources):
-            item = self._ledger.item(given)
+            item = self._tally.item(given)
             if item is not None and (full := self._batcher.add(item)):
                 self._submit(full)
-            if self._ledger.stopped:
+            if self._tally.stopped:
                 break
         else:
-            self._ledger.complete = True
+            self._tally.complete = True
         if rest := self._batcher.rest():
             self._submit(rest)
         while self._under_way:
             self._settle()
         self._dismiss()
         self._crew.join()
-        if self._ledger.hopeless is not None:
-            raise self._ledger.hopeless
+        if self._tally.hopeless is not None:
+            raise self._tally.hopeless
 
     def _submit(self, items: list[Item]) -> None:
         """Give a batch to a worker, as soon as one is free."""
@@ -99,8 +99,8 @@ class BulkWriter:
         while len(self._under_way) >= self._plan.workers or self._crew.ready:
             self._settle()
         self._filled = []
-        if self._ledger.stopped:
-            self._ledger.leave(items)
+        if self._tally.stopped:
+            self._tally.leave(items)
             return
         writing = Writing(self._work, items, wanted=self._plan.on_result is not None)
         self._under_way.add(writing)
@@ -113,18 +113,18 @@ class BulkWriter:
         """Note how one of the batches under way has ended; waits for it."""
         writing = self._crew.take()
         self._under_way.discard(writing)
-        self._ledger.settle(writing)
+        self._tally.settle(writing)
 
     def _end(self, error: BaseException) -> None:
         """Bring to an end what is under way, after an error; the error gets the report."""
         try:
-            self._ledger.leave([*self._filled, *self._batcher.rest()])
+            self._tally.leave([*self._filled, *self._batcher.rest()])
             # Whoever interrupts the program does not want to wait.
             while self._under_way and isinstance(error, Exception):
                 self._settle()
         finally:
-            self._ledger.abandon(self._under_way, error)
-            error.report = self._ledger.report()  # type: ignore[attr-defined]
+            self._tally.abandon(self._under_way, error)
+            error.report = self._tally.report()  # type: ignore[attr-defined]
 
     def _dismiss(self) -> None:
         """Let the workers go."""
@@ -178,8 +178,8 @@ class Bulk:
         descriptor = None if plan.batch_size else self._described.read(operation.without_empty_rule())
         described = None if descriptor is None else descriptor.resourcefuls.get(self._path.key)
         limit = UNDESCRIBED if described is None else described.store_limit
-        ledger = Ledger(plan, work, resources, self._sender.settings.clock, deletes=False)
-        writer = BulkWriter(self._send, operation, work, plan, ledger, Batcher.storing(plan, limit))
+        tally = Tally(plan, work, resources, self._sender.settings.clock, deletes=False)
+        writer = BulkWriter(self._send, operation, work, plan, tally, Batcher.storing(plan, limit))
         return writer.run(resources)
 
     def delete(self, owner: str | None, refs: Source, options: Mapping[str, Any]) -> BulkReport:
@@ -188,8 +188,8 @@ class Bulk:
         plain_source(refs)
         batcher = Batcher.deleting(plan)
         operation = replace(self._sender.operation(plan.backoff_strategy), paced=True)
-        ledger = Ledger(plan, work, refs, self._sender.settings.clock, deletes=True)
-        return BulkWriter(self._send, operation, work, plan, ledger, batcher).run(refs)
+        tally = Tally(plan, work, refs, self._sender.settings.clock, deletes=True)
+        return BulkWriter(self._send, operation, work, plan, tally, batcher).run(refs)
 
     def _send(self, call: Call, operation: Operation) -> Answer:
         return self._ask(call.at(self._described.location()), operation)

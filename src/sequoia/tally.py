@@ -1,4 +1,4 @@
-"""The ledger of a bulk write: counts what becomes of each resource, and tells whoever wants to know.
+"""The tally of a bulk write: counts what becomes of each resource, and tells whoever wants to know.
 
 It belongs to the thread, or task, that called the bulk write; workers do not touch it.
 """
@@ -15,7 +15,7 @@ from sequoia.error import ClientError, Forbidden, InvalidResource
 from sequoia.progress import Meter
 from sequoia.report import BulkReport, Result
 
-__all__ = ["Ledger"]
+__all__ = ["Tally"]
 
 # Failures that a report keeps where they are handed out as they come.
 KEPT = 1000
@@ -23,7 +23,7 @@ KEPT = 1000
 _PATIENCE = 100
 
 
-class Ledger:
+class Tally:
     """What a bulk write has come to so far.
 
     Args:
