@@ -1,14 +1,14 @@
-"""What a document must be like to be found, and each such demand as an SQL expression over the inverted index."""
+"""What a document must be like to be found, and each such demand as an SQL expression over tables."""
 
 # ruff: noqa: S608 - the SQL is put together from fixed parts; every value is a parameter
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sequoia.sandbox.shape import Shape
 from sequoia.sandbox.values import Key
 
-__all__ = ["Condition", "Demand", "Formula", "Span", "Statement", "Words", "arms", "candidates", "holds"]
+__all__ = ["Arm", "Condition", "Demand", "Formula", "Span", "Statement", "Words", "arms", "candidates", "holds"]
 
 Statement = tuple[str, list[Key]]
 """SQL text and its parameters."""
@@ -114,54 +114,71 @@ class Words:
 Demand = Condition | Formula | Words
 
 
-def holds(resource: int, axes: Mapping[str, int], demand: Demand, ref: str) -> Statement:
-    """A demand as an SQL expression over one document.
+def holds(shape: Shape, demand: Demand) -> Statement:
+    """A demand as an SQL expression over one document, the row `d`; unknown where a value is absent.
 
     Args:
-        resource: The id of the resource.
-        axes: The id of every axis.
+        shape: The tables of the resource.
         demand: What must hold.
-        ref: The column with the ref of the document.
     """
     if isinstance(demand, Words):
-        # CROSS JOIN keeps the written order of the tables: from the words that are found to their documents.
-        found = "SELECT d.ref FROM words CROSS JOIN document AS d ON d.id = words.rowid"
-        return f"{ref} IN ({found} WHERE words MATCH ? AND d.resource = ?)", [demand.match, resource]
+        return f"d.id IN (SELECT rowid FROM {shape.words} WHERE {shape.words} MATCH ?)", [demand.match]
     if isinstance(demand, Formula):
         groups: list[str] = []
         values: list[Key] = []
         for group in demand.alternatives:
-            parts = [holds(resource, axes, item, ref) for item in group]
+            parts = [holds(shape, item) for item in group]
             groups.append(" AND ".join(text for text, _ in parts))
             values += [value for _, more in parts for value in more]
-        return f"{'NOT ' if demand.negated else ''}({' OR '.join(groups)})", values
+        # What is unknown does not hold, and its opposite does.
+        return f"({' OR '.join(groups)}) IS {'NOT ' if demand.negated else ''}TRUE", values
     if demand.axis == "ref":
-        return demand.matches(ref)
+        return demand.matches("d.ref")
+    if not shape.has_many(demand.axis):
+        # The plus keeps SQLite from a walk along this column: where to start has been decided.
+        return demand.matches(f"+d.{shape.column(demand.axis)}")
     where, values = demand.matches("x.value")
-    text = f"EXISTS (SELECT 1 FROM entry AS x WHERE x.ref = {ref} AND x.field = ? AND {where})"
-    return text, [axes[demand.axis], *values]
+    number = shape.numbers[demand.axis]
+    return f"EXISTS (SELECT 1 FROM {shape.values} AS x WHERE x.id = d.id AND x.axis = {number} AND {where})", values
 
 
-def arms(axes: Mapping[str, int], condition: Condition, alias: str) -> list[Statement]:
-    """A condition as expressions over `entry`, each of which is one stretch of the index.
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One stretch of the index of an axis.
+
+    Attributes:
+        where: The expression for it.
+        values: Its parameters.
+        point: Whether it is a single value: then its rows are in the order of refs.
+    """
+
+    where: str
+    values: list[Key]
+    point: bool = False
+
+
+def arms(shape: Shape, condition: Condition, alias: str) -> list[Arm]:
+    """A condition as expressions over `Shape.table`, each of which is one stretch of the index.
 
     Many single values make one expression: a statement has room for so many parts only.
     """
-    field = axes[condition.axis]
-    start = f"{alias}.field = ? AND "
-    column = f"{alias}.value"
+    column, start = shape.along(condition.axis, alias)
     if len(condition.values) > _MOST_ARMS:
-        points = [Condition(condition.axis, condition.values).matches(column)]
+        where, values = Condition(condition.axis, condition.values).matches(column)
+        points = [Arm(start + where, values)]
     else:
-        points = [(f"{column} = ?", [value]) for value in condition.values]
-    stretches = (*points, *(span.within(column) for span in condition.spans))
-    return [(start + text, [field, *values]) for text, values in stretches]
+        points = [Arm(f"{start}{column} = ?", [value], point=True) for value in condition.values]
+    spans = [span.within(column) for span in condition.spans]
+    return [*points, *(Arm(start + where, values) for where, values in spans)]
 
 
-def candidates(axes: Mapping[str, int], condition: Condition) -> Statement:
-    """The refs of all documents that meet a condition, each once, in no order."""
-    parts = arms(axes, condition, "c")
-    values = [value for _, more in parts for value in more]
-    if len(parts) == 1:
-        return f"SELECT DISTINCT c.ref AS ref FROM entry AS c WHERE {parts[0][0]}", values
-    return " UNION ".join(f"SELECT c.ref AS ref FROM entry AS c WHERE {text}" for text, _ in parts), values
+def candidates(shape: Shape, condition: Condition) -> Statement:
+    """The ids of all documents that meet a condition, each once, in no order."""
+    if condition.axis == "ref":
+        where, values = condition.matches("ref")
+        return f"SELECT id FROM {shape.documents} WHERE {where}", values
+    parts = arms(shape, condition, "c")
+    table = shape.table(condition.axis, "c")
+    values = [value for part in parts for value in part.values]
+    once = "DISTINCT " if len(parts) == 1 and shape.has_many(condition.axis) else ""
+    return " UNION ".join(f"SELECT {once}c.id AS id FROM {table} WHERE {part.where}" for part in parts), values

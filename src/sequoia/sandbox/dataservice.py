@@ -11,8 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from sequoia.sandbox.browse import browse
-from sequoia.sandbox.documents import Problem, deleted, finish, merged, new_name, reap_time, record, validate
-from sequoia.sandbox.index import Axis, axes, text_paths
+from sequoia.sandbox.documents import Problem, Writer, deleted, merged, new_name, reap_time
 from sequoia.sandbox.linked import Linker
 from sequoia.sandbox.payload import documents_of, refuse
 from sequoia.sandbox.projection import show
@@ -24,7 +23,7 @@ from sequoia.sandbox.wire import Reply, Request, WireError
 
 __all__ = ["DataService"]
 
-_CHUNK = 500
+_CHUNK = 2_000
 _MOST_REFS = 2_000
 _encode = msgspec.json.encode
 
@@ -51,25 +50,12 @@ class DataService:
         self._store = store
         self._embedded_pages = embedded_pages
         self._names = names
-        self._axes: dict[str, tuple[Axis, ...]] = {}
-        self._texts: dict[str, tuple[str, ...]] = {}
-        self._collections: dict[str, Collection] = {}
-        for resource in schema.resources.values():
-            self._open(resource)
-
-    def _open(self, resource: Resource) -> None:
-        """Connect a resource with its documents; those of a data file may be indexed for an older descriptor."""
-        found = self._axes[resource.plural] = axes(resource)
-        texts = self._texts[resource.plural] = text_paths(resource)
-        kinds = {axis.path: axis.kind for axis in found} | {axis.order: axis.kind for axis in found if axis.sort}
-        # No field has this name: it makes other free text a reason to index again, like any other axis.
-        kinds[":text"] = "+".join(texts)
-        with self._store.transaction():
-            collection, stale = self._store.collection(self._schema.name, resource.plural, kinds)
-            self._collections[resource.plural] = collection
-            rows = collection.every() if stale else iter(())
-            while chunk := list(islice(rows, _CHUNK)):
-                collection.put([record(found, texts, msgspec.json.decode(merged(row))) for row in chunk])
+        self._writers = {resource.plural: Writer(resource) for resource in schema.resources.values()}
+        # Connects every resource with its documents; those of a data file may be indexed for an older descriptor.
+        self._collections: dict[str, Collection] = {
+            name: store.collection(schema.name, name, writer.layout, writer.remake)
+            for name, writer in self._writers.items()
+        }
 
     def handle(self, request: Request, *, user: str) -> Reply:
         """Answer one request.
@@ -99,7 +85,7 @@ class DataService:
         return reply
 
     def load(self, resource: str, documents: Iterable[Mapping[str, Any]], *, user: str) -> int:
-        """Store many documents without HTTP, in one transaction for each chunk of 500.
+        """Store many documents without HTTP, in one transaction for each chunk of 2,000.
 
         Args:
             resource: The plural name of the resource.
@@ -220,9 +206,12 @@ class DataService:
         """The documents of a request in stored form; all of them, or none."""
         documents: list[dict[str, Any]] = []
         problems: list[Problem] = []
+        check = self._writers[resource.plural].validate
         for position, payload in enumerate(payloads):
-            document, found = validate(resource, payload)
+            document, found = check(payload)
             documents.append(document)
+            if not found:
+                continue
             where = f" (document {position + 1})" if len(payloads) > 1 else ""
             problems += (Problem(item.path, item.text + where) for item in found)
         refuse(problems)
@@ -231,7 +220,7 @@ class DataService:
     def _store_all(self, resource: Resource, documents: list[dict[str, Any]], user: str) -> tuple[list[Row], bool]:
         """Store valid documents in one transaction; returns them, and whether any was new."""
         collection = self._collections[resource.plural]
-        indexed = self._axes[resource.plural]
+        writer = self._writers[resource.plural]
         named = [document if "name" in document else {**document, "name": self._names()} for document in documents]
         refs = [f"{document['owner']}:{document['name']}" for document in named]
         with self._store.transaction():
@@ -240,8 +229,8 @@ class DataService:
             created = any(ref not in stored for ref in refs)
             records: list[Record] = []
             for ref, document in zip(refs, named, strict=True):
-                stored[ref] = finish(resource, document, stored.get(ref), user=user, now=now)
-                records.append(record(indexed, self._texts[resource.plural], stored[ref]))
+                stored[ref] = writer.finish(document, stored.get(ref), user=user, now=now)
+                records.append(writer.record(stored[ref]))
             # A ref that comes twice in a batch keeps its last document.
             collection.put(list({item.row.ref: item for item in records}.values()))
         return [item.row for item in records], created
