@@ -28,6 +28,7 @@ FIELDS: dict[str, Any] = {
     "ids": {"type": "stringMap", "max": 1},
     "ratings": {"type": "ratings", "typeInfo": {"keys": {"pattern": "A|B"}, "values": {"A": {"values": ["U", "PG"]}}}},
     "scores": {"type": "scores"},
+    "custom": {"type": "map", "typeInfo": {"keys": {"pattern": "[a-zA-Z0-9]+"}}},
     "parts": {
         "array": True,
         "fields": {"length": {"type": "number", "required": True}, "word": {"type": "text"}},
@@ -63,6 +64,7 @@ GOOD: dict[str, list[Any]] = {
     "ids": [{"a": "b"}, {"b": "c"}],
     "ratings": [{"A": "U"}, {"A": "PG", "B": "x"}],
     "scores": [{"a.b": 0.5}, {"a": 2}],
+    "custom": [{"a": 1, "b": "x"}, {"a": True, "c": [1, "x"]}, {"en": 2**53}],
     "parts": [[], [{"length": 1}, {"length": 2.5}]],
     "secret": ["x"],
     "ref": ["acme:a"],

@@ -82,7 +82,7 @@ def _field(field: Field) -> Check:
 def _value(field: Field) -> Check:
     """The check of one value with a type."""
     if field.is_map:
-        return _texts(field) if field.localised or field.type == "stringMap" else _slow(field)
+        return _map(field)
     if field.type == "boolean":
         return _boolean
     if field.type in NUMBERS:
@@ -171,16 +171,19 @@ def _text(field: Field) -> Check:
     return check
 
 
-def _texts(field: Field) -> Check:
-    """Maps of texts: those of every language, or of any key."""
+def _map(field: Field) -> Check:
+    """Maps: of texts, in every language or by any key, and of scalars; others are left to `check_value`."""
     slow = _slow(field)
+    if field.localised or (field.type == "stringMap" and field.limits == Limits() and not field.values):
+        fits = _is_text
+    elif field.type == "map" and field.limits == Limits():
+        fits = _is_scalar
+    else:
+        return slow
     seen: set[str] = set()  # keys
-    unlimited = field.localised or field.limits == Limits()
 
     def check(value: Any) -> Any:
-        if not isinstance(value, dict):
-            raise DoubtError
-        if unlimited and seen.issuperset(value) and all(isinstance(text, str) and text for text in value.values()):
+        if isinstance(value, dict) and seen.issuperset(value) and all(map(fits, value.values())):
             return value
         checked = slow(value)
         for key in checked:
@@ -188,3 +191,11 @@ def _texts(field: Field) -> Check:
         return checked
 
     return check
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | bool) or (type(value) is int and -LARGEST <= value <= LARGEST)

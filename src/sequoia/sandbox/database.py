@@ -7,12 +7,14 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 __all__ = ["Database", "StoreError"]
 
 _FORMAT = 3
+_PARAMETERS = 500  # of one statement; more is not quicker
 _TABLES = """
 CREATE TABLE resource (id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, name TEXT NOT NULL,
     signature TEXT NOT NULL, UNIQUE (service, name));
@@ -88,6 +90,24 @@ class Database:
         """Run one statement with many sets of values."""
         with self.lock:
             self._connection.executemany(text, values)
+
+    def insert(self, table: str, width: int, rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows to a table, many with each statement, which takes about half the time.
+
+        Args:
+            table: The table, with the columns in brackets if not all of them are given.
+            width: How many values a row has.
+            rows: The rows.
+        """
+        start, marks = f"INSERT INTO {table} VALUES ", f"({', '.join('?' * width)})"  # noqa: S608 - our own names
+        number = max(1, _PARAMETERS // width)
+        text = start + ", ".join([marks] * number)
+        iterator = iter(rows)
+        while chunk := list(islice(iterator, number)):
+            if len(chunk) == number:
+                self.rows(text, chain.from_iterable(chunk))
+            else:
+                self.each(start + marks, chunk)
 
     @property
     def in_transaction(self) -> bool:

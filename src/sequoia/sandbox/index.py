@@ -94,9 +94,13 @@ class Indexer:
         plain = [axis for axis in single if axis.is_plain and len(axis.steps) == 1]
         single = [*plain, *(axis for axis in single if axis not in plain)]
         self._plain = [(axis.path, axis.mark) for axis in plain]
-        self._single = single[len(plain) :]
-        self._many = [(place, axis, axis.path if len(axis.steps) == 1 else "") for place, axis in enumerate(many)]
+        self._single = [(axis, axis.mark) for axis in single[len(plain) :]]
+        self._many = [
+            (place, axis, axis.path * (len(axis.steps) == 1), [axis.absent] * axis.field.ranks_absent)
+            for place, axis in enumerate(many)
+        ]
         self._as_they_are = {axis.path for axis in many if axis.is_plain and not axis.field.is_map}
+        self._texts_by_key = {axis.path for axis in many if axis.field.localised or axis.field.type == "stringMap"}
         # An axis to sort by has one value, the least of those that its field has.
         self._least = [(place, axis.absent) for place, axis in enumerate(many) if axis.sort]
         self._texts = [(path, tuple(path.split("."))) for path in texts]
@@ -114,16 +118,16 @@ class Indexer:
             document: The same, decoded.
         """
         one: list[Key | None] = [document.get(name, mark) for name, mark in self._plain]
-        one += [next(_all_keys(axis, document), axis.mark) for axis in self._single]
+        one += [next(_all_keys(axis, document), mark) for axis, mark in self._single]
         several: dict[int, list[Key]] = {}
-        for place, axis, name in self._many:
+        for place, axis, name, absent in self._many:
             # Most documents have nothing here, which is found out at once.
             if (not name or name in document) and (keys := self._keys(axis, document)):
                 several[place] = keys
-            elif axis.field.ranks_absent:
-                several[place] = [axis.absent]
+            elif absent:
+                several[place] = absent
         one += [min(several.get(place, ()), default=absent) for place, absent in self._least]
-        values = tuple((place, key) for place, keys in several.items() for key in keys)
+        values = tuple([(place, key) for place, keys in several.items() for key in keys])
         return Record(row, tuple(one), values, self._text(document))
 
     def _keys(self, axis: Axis, document: Mapping[str, Any]) -> list[Key]:
@@ -131,6 +135,8 @@ class Indexer:
         value = document.get(axis.path)
         if isinstance(value, list) and axis.path in self._as_they_are:
             return list(dict.fromkeys(value))
+        if isinstance(value, dict) and axis.path in self._texts_by_key:
+            return [f"{key}:{text}" for key, text in value.items()]
         return list(dict.fromkeys(_all_keys(axis, document)))
 
     def _text(self, document: Mapping[str, Any]) -> str:
@@ -148,7 +154,11 @@ def _all_keys(axis: Axis, document: Mapping[str, Any]) -> Iterator[Key]:
     """What the values of a document on an axis are in the index."""
     if len(axis.steps) == 1:
         if axis.path in document:
-            yield from index_keys(axis.field, document[axis.path])
+            value = document[axis.path]
+            if isinstance(value, bool):
+                yield ("false", "true")[value]
+            else:
+                yield from index_keys(axis.field, value)
         return
     for value in values_at(document, axis.steps):
         yield from index_keys(axis.field, value)

@@ -106,9 +106,10 @@ class Shape:
             return f"{start}{self.values} (value, ref) WHERE axis = {self.numbers[axis]}"
         return f"{start}{self.documents} ({self.column(axis)}, ref)"
 
-    def marks(self) -> str:
-        """The question marks for a whole row of `documents`."""
-        return ", ".join("?" * (len(self.layout.single) + 4))
+    @property
+    def width(self) -> int:
+        """How many columns `documents` has."""
+        return len(self.layout.single) + 4
 
     def assignments(self) -> str:
         """What an UPDATE sets, everything but the id and the ref."""

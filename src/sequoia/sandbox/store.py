@@ -34,7 +34,7 @@ _CHUNK = 500
 _MANY = 1_000
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A stored document.
 
     Attributes:
@@ -48,7 +48,7 @@ class Row(msgspec.Struct, frozen=True):
     private: bytes | None = None
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A document to write, with what it is found by.
 
     Attributes:
@@ -174,8 +174,9 @@ class Collection:
             self._replace([(known[record.row.ref], record) for record in records if record.row.ref in known])
             new = (record for record in records if record.row.ref not in known) if known else records
             numbered = list(enumerate(new, (last or 0) + 1))
-            self._db.each(
-                f"INSERT INTO {shape.documents} VALUES ({shape.marks()})",
+            self._db.insert(
+                shape.documents,
+                shape.width,
                 ((number, item.row.ref, *item.single, item.row.body, item.row.private) for number, item in numbered),
             )
             self._put_values(numbered)
@@ -194,9 +195,9 @@ class Collection:
         """Store what stands outside of the row of a document."""
         axes = self._numbers
         values = ((number, axes[place], key, item.row.ref) for number, item in numbered for place, key in item.many)
-        self._db.each(f"INSERT INTO {self.shape.values} VALUES (?, ?, ?, ?)", values)
+        self._db.insert(self.shape.values, 4, values)
         texts = ((number, item.text) for number, item in numbered if item.text)
-        self._db.each(f"INSERT INTO {self.shape.words} (rowid, body) VALUES (?, ?)", texts)
+        self._db.insert(f"{self.shape.words} (rowid, body)", 2, texts)
 
     def _drop_values(self, numbers: Sequence[int]) -> None:
         """Take away what stands outside of the rows of documents."""
