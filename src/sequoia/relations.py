@@ -89,16 +89,20 @@ class _Join:
         self._relationships = relationships
         self._parents = parents
         self._hops: list[str] = []
+        self._found: dict[str, list[list[Resource]]] = {}
 
     def children(self, name: str) -> list[list[Resource]]:
         """For every parent, its linked resources, in the order in which they were returned."""
+        if name in self._found:  # as the hop of another relationship
+            return self._found[name]
         if name in self._hops:
             raise _UnresolvableError(f"the descriptor leads {name!r} through itself")
         self._hops.append(name)
         try:
-            return self._children(name)
+            found = self._found[name] = self._children(name)
         finally:
             self._hops.pop()
+        return found
 
     def _children(self, name: str) -> list[list[Resource]]:
         relationship = self._relationship(name)
@@ -111,7 +115,7 @@ class _Join:
         if field is None:
             raise _UnresolvableError("the descriptor names no filter for it")
         index = _index(items, field)
-        return [_pick(index, keys) for keys in self._keys(relationship)]
+        return [_pick(items, index, keys) for keys in self._keys(relationship)]
 
     def _keys(self, relationship: Relationship) -> list[list[str]]:
         """For every parent, the refs that its children are found by."""
@@ -131,7 +135,7 @@ class _Join:
         """For every group, the refs that its resources have at `path`."""
         if not path:
             raise _UnresolvableError("the descriptor names no field for it")
-        refs = [[ref for resource in group for ref in _refs(resource, path)] for group in groups]
+        refs = [_all_refs(group, path) for group in groups]
         if not any(refs):
             raise _UnresolvableError(f"no resource of the answer has {path!r}: ask for it in fields")
         return refs
@@ -143,19 +147,41 @@ class _Join:
             raise _UnresolvableError(f"the descriptor knows no relationship {name!r}") from None
 
 
-def _index(items: list[Resource], field: str) -> Mapping[str, list[tuple[int, Resource]]]:
-    index: dict[str, list[tuple[int, Resource]]] = defaultdict(list)
-    for position, item in enumerate(items):
-        for ref in _refs(item, field):
-            index[ref].append((position, item))
+def _index(items: list[Resource], field: str) -> Mapping[str, list[int]]:
+    """For every ref in a field, the places of the linked resources that have it."""
+    index: dict[str, list[int]] = defaultdict(list)
+    plain = "." not in field
+    for place, item in enumerate(items):
+        # Nearly always it is one ref, in a field that is not nested.
+        ref = item.get(field) if plain and isinstance(item, dict) else None
+        if isinstance(ref, str):
+            index[ref].append(place)
+        else:
+            for each in dict.fromkeys(_refs(item, field)):
+                index[each].append(place)
     if not index:
         raise _UnresolvableError(f"the linked resources have no {field!r}: ask for it in the inclusion's fields")
     return index
 
 
-def _pick(index: Mapping[str, list[tuple[int, Resource]]], keys: Iterable[str]) -> list[Resource]:
-    found = {position: item for key in keys for position, item in index.get(key, ())}
-    return [found[position] for position in sorted(found)] if len(found) > 1 else list(found.values())
+def _pick(items: list[Resource], index: Mapping[str, list[int]], keys: list[str]) -> list[Resource]:
+    """The linked resources with any of these refs, each once, in the order in which they were returned."""
+    if len(keys) == 1:
+        return [items[place] for place in index.get(keys[0], ())]
+    return [items[place] for place in sorted({place for key in keys for place in index.get(key, ())})]
+
+
+def _all_refs(resources: list[Resource], path: str) -> list[str]:
+    """The refs that all of these resources have at a path."""
+    refs: list[str] = []
+    plain = "." not in path
+    for resource in resources:
+        ref = resource.get(path) if plain and isinstance(resource, dict) else None
+        if isinstance(ref, str):
+            refs.append(ref)
+        else:
+            refs += _refs(resource, path)
+    return refs
 
 
 def _refs(resource: Any, path: str) -> list[str]:
