@@ -66,7 +66,7 @@ def narrow_query(shape: Shape, condition: Condition) -> Statement:
 
 
 def keys_query(shape: Shape, selection: Selection, driver: Condition | None, *, limit: int, offset: int) -> Statement:
-    """Finds one page of refs, each with the values of the order.
+    """Finds one page of documents: for each its ref, its id, and the values of the order.
 
     Args:
         shape: The tables of the resource.
@@ -78,20 +78,22 @@ def keys_query(shape: Shape, selection: Selection, driver: Condition | None, *, 
     if selection.order:
         text, values = _sorted(shape, selection, driver)
     else:
-        text, values = _found(shape, selection, driver, "ref")
-        text += f" ORDER BY ref{_direction(descending=selection.backwards)}"
+        text, values = _found(shape, selection, driver)
+        direction = _direction(descending=selection.backwards)
+        # The id makes no difference, but a UNION is sorted by all of its columns, the other ones upwards.
+        text += f" ORDER BY ref{direction}, id{direction}"
     return f"{text} LIMIT ? OFFSET ?", [*values, limit, offset]
 
 
 def count_query(shape: Shape, selection: Selection, driver: Condition | None) -> Statement:
     """Counts all documents of a selection; arguments as in `keys_query`."""
-    text, values = _found(shape, selection, driver, "ref")
+    text, values = _found(shape, selection, driver)
     return f"SELECT count(*) FROM ({text})", values
 
 
 def facet_query(shape: Shape, selection: Selection, driver: Condition | None, axis: str) -> Statement:
     """Counts the documents of a selection for each value on `axis`; further arguments as in `keys_query`."""
-    text, values = _found(shape, selection, driver, "id")
+    text, values = _found(shape, selection, driver)
     if shape.has_many(axis):
         joined = f"({text}) AS k CROSS JOIN {shape.values} AS e ON e.id = k.id AND e.axis = {shape.numbers[axis]}"
         return f"SELECT e.value, count(*) FROM {joined} GROUP BY e.value", values
@@ -123,8 +125,8 @@ def _joined(parts: Iterable[Statement]) -> Statement:
     return " AND ".join(text for text, _ in chosen) or "TRUE", [value for _, values in chosen for value in values]
 
 
-def _found(shape: Shape, selection: Selection, driver: Condition | None, wanted: str) -> Statement:
-    """The refs of a selection in their own order, or its ids.
+def _found(shape: Shape, selection: Selection, driver: Condition | None) -> Statement:
+    """The refs and ids of a selection; walks along an index are in the order of the refs.
 
     A list of alternatives becomes a UNION of one walk for each: SQLite merges walks that are in order already, and
     so stops after one page, while it would have to sort the result of a single `IN`.
@@ -133,13 +135,12 @@ def _found(shape: Shape, selection: Selection, driver: Condition | None, wanted:
         shape: The tables of the resource.
         selection: What to find.
         driver: As in `keys_query`.
-        wanted: `ref` or `id`.
     """
     rest = _rest(shape, selection, driver)
     if driver is None or driver.axis == "ref":
         parts = [*([] if driver is None else [holds(shape, driver)]), *_bounds(selection, "d.ref"), *rest]
         where, values = _joined(parts)
-        return f"SELECT d.{wanted} AS {wanted} FROM {shape.documents} AS d WHERE {where}", values
+        return f"SELECT d.ref AS ref, d.id AS id FROM {shape.documents} AS d WHERE {where}", values
     many = shape.has_many(driver.axis)
     alias = "k" if many else "d"
     stretches = arms(shape, driver, alias)
@@ -148,7 +149,7 @@ def _found(shape: Shape, selection: Selection, driver: Condition | None, wanted:
         text, values = candidates(shape, driver)
         where, others = _joined([*_bounds(selection, "d.ref"), *rest])
         joined = f"({text}) AS k CROSS JOIN {shape.documents} AS d ON d.id = k.id"
-        return f"SELECT d.{wanted} AS {wanted} FROM {joined} WHERE {where}", [*values, *others]
+        return f"SELECT d.ref AS ref, d.id AS id FROM {joined} WHERE {where}", [*values, *others]
     source = shape.table(driver.axis, alias)
     if many and rest:
         # CROSS JOIN keeps the written order of the tables: from what is found along the index to the documents.
@@ -158,7 +159,7 @@ def _found(shape: Shape, selection: Selection, driver: Condition | None, wanted:
     values = []
     for stretch in stretches:
         where, found = _joined([(stretch.where, stretch.values), *more])
-        texts.append(f"SELECT {once}{alias}.{wanted} AS {wanted} FROM {source} WHERE {where}")
+        texts.append(f"SELECT {once}{alias}.ref AS ref, {alias}.id AS id FROM {source} WHERE {where}")
         values += found
     return " UNION ".join(texts), values
 
@@ -183,7 +184,7 @@ def _sorted(shape: Shape, selection: Selection, driver: Condition | None) -> Sta
         column + _direction(descending=step.descending) for column, step in zip(columns, selection.order, strict=True)
     )
     by += f", d.ref{_direction(descending=selection.backwards)}"
-    return f"SELECT d.ref, {', '.join(columns)} FROM {source} WHERE {where} ORDER BY {by}", [*values, *more]
+    return f"SELECT d.ref, d.id, {', '.join(columns)} FROM {source} WHERE {where} ORDER BY {by}", [*values, *more]
 
 
 def _stretch(selection: Selection, column: str) -> Iterator[Statement]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ from sequoia.sandbox.values import HIGH, LOW, Key
 __all__ = ["Collection", "Layout", "Record", "Row", "Store", "StoreError"]
 
 _CHUNK = 500
+_T = TypeVar("_T")
 _MANY = 1_000
 
 
@@ -153,6 +154,14 @@ class Collection:
         for chunk in _chunks(refs):
             text = f"SELECT ref, body, private FROM {self.shape.documents} WHERE ref IN ({_marks(chunk)})"
             result.update((row[0], Row(*row)) for row in self._db.rows(text, chunk))
+        return result
+
+    def _at(self, numbers: Sequence[int]) -> dict[int, Row]:
+        """The documents with these ids."""
+        result: dict[int, Row] = {}
+        for chunk in _chunks(numbers):
+            text = f"SELECT id, ref, body, private FROM {self.shape.documents} WHERE id IN ({_marks(chunk)})"
+            result.update((number, Row(*row)) for number, *row in self._db.rows(text, chunk))
         return result
 
     def every(self) -> Iterator[Row]:
@@ -284,9 +293,9 @@ class Collection:
             if driver is None:
                 self.index(step.axis for step in selection.order[:1])
             query = keys_query(self.shape, selection, driver, limit=limit, offset=offset)
-            keys = [(str(ref), (*values, ref)) for ref, *values in self._db.rows(*query)]
-            rows = self.get(ref for ref, _ in keys)
-        return [(rows[ref], position) for ref, position in keys]
+            keys = self._db.rows(*query)
+            rows = self._at([number for _, number, *_ in keys])
+        return [(rows[number], (*values, ref)) for ref, number, *values in keys]
 
     def count(self, selection: Selection) -> int:
         """How many documents a selection holds; its order and position do not matter."""
@@ -311,13 +320,13 @@ def _every(db: Database, shape: Shape) -> Iterator[Row]:
         after = rows[-1][0]
 
 
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
     """Lists short enough for the parameters of one statement."""
     iterator = iter(values)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk
 
 
-def _marks(values: Sequence[str]) -> str:
+def _marks(values: Sequence[object]) -> str:
     """One question mark for each value."""
     return ", ".join("?" * len(values))
