@@ -10,6 +10,7 @@ import pytest
 
 from sequoia.sandbox import Sandbox, SandboxError
 from sequoia.sandbox.demo import ARCHIVE, ARCHIVE_ASSETS, Catalogue
+from sequoia.sandbox.demo_dice import Dice
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,11 @@ def test_small_numbers_work(size: int, http: httpx2.Client, sign_in: Callable[[S
 def test_a_demo_needs_the_resources_that_it_fills() -> None:
     with pytest.raises(SandboxError, match="demo"):
         Sandbox(demo=True, descriptors=[{"name": "metadata", "resourcefuls": {}}]).start()
+
+
+def test_some_of_many_are_different_ones() -> None:
+    for number in range(50):
+        assert len(set(Dice("test", number).some(range(7), 5))) == 5
+        assert sorted(Dice("test", number).some(range(3), 9)) == [0, 1, 2]
+    assert Dice("test").some((), 2) == []
+    assert {Dice("test", number).one("abc") for number in range(50)} == {"a", "b", "c"}

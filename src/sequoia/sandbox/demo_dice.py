@@ -36,5 +36,11 @@ class Dice:
 
     def some(self, options: Sequence[_T], number: int) -> list[_T]:
         """Some of these, none twice; all of them if there are no more."""
-        left = list(range(len(options)))
-        return [options[left.pop(self.between(0, len(left) - 1))] for _ in range(min(number, len(left)))]
+        found: list[_T] = []
+        # What would stand at each place if those that were taken were replaced by the last ones, as far as it differs.
+        moved: dict[int, int] = {}
+        for last in range(len(options) - 1, max(-1, len(options) - 1 - number), -1):
+            place = self.between(0, last)
+            found.append(options[moved.get(place, place)])
+            moved[place] = moved.get(last, last)
+        return found
