@@ -6,9 +6,12 @@ BIN    := $(VENV)/bin
 SUPPORTED := 3.11 3.12 3.13 3.14
 PYTEST ?=
 
+# The original SDKs, unmodified, each in a virtual environment of its own: the tests and the benchmarks run them.
+ORIGINALS := 4.4.0 async-0.4.0
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-all lint types format bench bench-growth wheel coverage clean
+.PHONY: help demo test test-all lint types format bench bench-growth wheel originals coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
@@ -18,11 +21,12 @@ help:
 	@echo "make bench     the benchmarks, side by side with sequoia-client-sdk 4.4.0"
 	@echo "make bench-growth  the sandbox with up to 1,000,000 contents"
 	@echo "make coverage  the tests with line and branch coverage"
+	@echo "make originals the virtual environments with the original SDKs, which test, bench and coverage need"
 
 demo: wheel
 	@$(BIN)/python -m sequoia.demo
 
-test: wheel
+test: wheel originals
 	$(BIN)/python -m pytest $(PYTEST)
 
 # The wheel goes over the one that is installed: tests and demo run what a user gets, never the source folder.
@@ -43,14 +47,31 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 	@touch $@
 
 # A Python counts as found on the PATH, or where pyenv and uv keep theirs, if it can make virtual environments.
+FIND_PYTHON = found=; \
+	for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python \
+			$$HOME/.local/share/uv/python/cpython-$$version.*/bin/python; do \
+		if $$python -c 'import ensurepip, venv' >/dev/null 2>&1; then found=$$python; break; fi; \
+	done
+
+# They need not run on the Python under test: between them and it is HTTP. The asynchronous one works up to 3.12. Where
+# no such Python can be found, .ready says why the SDK cannot be used, and its tests are skipped with that reason.
+originals: $(ORIGINALS:%=.venv-%/.ready)
+
+$(ORIGINALS:%=.venv-%/.ready): .venv-%/.ready: tests/compat/requirements-%.txt
+	@echo "building $(@D) ..."
+	@for version in 3.11 3.12; do $(FIND_PYTHON); [ -z "$$found" ] || break; done; \
+	$${found:-$(PYTHON)} -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --no-deps --requirement $< || \
+		{ echo "pip could not install what is needed; it takes its packages from PyPI: is it within reach?"; exit 2; }
+	@version=$$($(@D)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	if $(@D)/bin/python -c 'import sequoia.client' >/dev/null 2>&1; then : > $@; \
+	elif [ $$version = 3.11 ]; then echo "the SDK of $< cannot be imported"; exit 2; \
+	else echo "the SDK of $< does not work on Python $$version, and no older one was found" | tee $@; fi
+
 test-all:
 	@missing=; failed=; \
 	for version in $(SUPPORTED); do \
-		found=; \
-		for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python \
-				$$HOME/.local/share/uv/python/cpython-$$version.*/bin/python; do \
-			if $$python -c 'import ensurepip, venv' >/dev/null 2>&1; then found=$$python; break; fi; \
-		done; \
+		$(FIND_PYTHON); \
 		if [ -z "$$found" ]; then missing="$$missing $$version"; continue; fi; \
 		echo "== Python $$version ($$found)"; \
 		$(MAKE) --no-print-directory test PYTHON=$$found VENV=.venv-$$version || failed="$$failed $$version"; \
@@ -71,7 +92,7 @@ format: $(VENV)/.ready
 	$(BIN)/ruff format .
 
 # Growth with 10,000 and 100,000 contents here; bench-growth goes on to 1,000,000, which takes minutes and 8 GB.
-bench: wheel
+bench: wheel .venv-4.4.0/.ready
 	$(BIN)/python -m benchmarks; clients=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
@@ -80,9 +101,9 @@ bench: wheel
 bench-growth: wheel
 	$(BIN)/python -m benchmarks.growth
 
-coverage: wheel
+coverage: wheel originals
 	$(BIN)/coverage run -m pytest $(PYTEST)
 	$(BIN)/coverage report
 
 clean:
-	rm -rf .venv .venv-3.* dist build .mypy_cache .ruff_cache .pytest_cache .coverage benchmarks/results
+	rm -rf .venv .venv-* dist build .mypy_cache .ruff_cache .pytest_cache .coverage benchmarks/results

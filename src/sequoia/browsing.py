@@ -12,12 +12,14 @@ import weakref
 from collections.abc import Callable, Iterator
 
 from sequoia.calls import Answer, Call, decoded
-from sequoia.paging import Chain, linked_call, linked_resources, linked_starts
+from sequoia.linked import linked_call, linked_resources, linked_starts, warn_of_linked_errors
+from sequoia.paging import Beginning, Chain
 from sequoia.response import Resolver, Resource, Response
-from sequoia.sending import Operation
+from sequoia.retry import Operation
 
-__all__ = ["LinkedPages", "PageBrowser", "Walk"]
+__all__ = ["BrowsedPage", "LinkedPages", "PageBrowser", "Walk"]
 
+Begin = Callable[[Operation], Beginning]
 Send = Callable[[Call, Operation], Answer]
 
 
@@ -25,32 +27,41 @@ class Walk:
     """What the pages of one browse share, and the lock under which each is fetched once.
 
     Args:
+        begin: Finds out what the first request needs.
         send: Sends a call.
         operation: The browse's correlation id and retry policy.
-        location: Where the service is; links are followed on it.
     """
 
-    def __init__(self, send: Send, operation: Operation, location: str) -> None:
+    def __init__(self, begin: Begin, send: Send, operation: Operation) -> None:
         self.send = send
         self.operation = operation
-        self.location = location
-        self.chain = Chain(location)
+        self.resolver: Resolver | None = None
         self.fetching = threading.Lock()
+        self.warned: set[str] = set()
+        self._begin = begin
+        self._chain: Chain | None = None
+
+    def first_call(self) -> Call:
+        """The call for the first page."""
+        location, call, self.resolver = self._begin(self.operation)
+        self._chain = Chain(location)
+        return call
+
+    @property
+    def chain(self) -> Chain:
+        """The links of the main pages, once the first page is known."""
+        assert self._chain is not None  # noqa: S101 - every page comes after the first call
+        return self._chain
 
 
 class Place:
-    """A place in a walk; it knows what follows it.
-
-    Args:
-        walk: The walk.
-        pending: The call for the page that follows, where it is known already.
-    """
+    """The place before a walk's first page; it knows what follows it."""
 
     __slots__ = ("_following", "_pending", "_walk")
 
-    def __init__(self, walk: Walk, pending: Call | None = None) -> None:
+    def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self._pending = pending
+        self._pending: Call | None = None
         self._following: Page | None = None
 
     def following(self) -> Page | None:
@@ -61,7 +72,8 @@ class Place:
         """
         with self._walk.fetching:
             if self._following is None:
-                self._pending = self._pending or self._next_call()
+                if self._pending is None:
+                    self._pending = self._next_call()
                 if self._pending is None:
                     return None
                 self._following = Page(self._walk, self._walk.send(self._pending, self._walk.operation))
@@ -69,7 +81,7 @@ class Place:
             return self._following
 
     def _next_call(self) -> Call | None:
-        return None
+        return self._walk.first_call()
 
 
 class Page(Place):
@@ -83,6 +95,7 @@ class Page(Place):
 
     def __init__(self, walk: Walk, answer: Answer) -> None:
         super().__init__(walk)
+        warn_of_linked_errors(answer, walk.warned)
         self._call = answer.call
         self._raw = answer.raw
         self._alive = weakref.ref(answer)
@@ -106,18 +119,19 @@ class PageBrowser(Response):
 
     Args:
         walk: What the pages share.
-        call: The first page's call.
         prefetch_pages: How many to fetch at once; with 0 the first one comes when it is first needed.
-        resolver: Attaches included resources to their parents, for `.model`.
     """
 
-    def __init__(self, walk: Walk, call: Call, prefetch_pages: int, resolver: Resolver | None) -> None:
+    def __init__(self, walk: Walk, prefetch_pages: int) -> None:
         self._walk = walk
-        self._start = Place(walk, call)
-        self._resolver = resolver
+        self._start = Place(walk)
+        self._prefetch_pages = prefetch_pages
         self._first_answer: Answer | None = None
+        self._prefetch()
+
+    def _prefetch(self) -> None:
         place: Place | None = self._start
-        for _ in range(prefetch_pages):
+        for _ in range(self._prefetch_pages):
             place = place.following() if place is not None else None
             self._first_answer = self._first_answer or self._answer
 
@@ -129,31 +143,49 @@ class PageBrowser(Response):
             self._first_answer = page.answer
         return self._first_answer
 
+    @property
+    def _resolver(self) -> Resolver | None:
+        return self._walk.resolver
+
     def linked(self, name: str) -> LinkedPages:
         """The resources of an included relationship, page by page, of all pages."""
-        return LinkedPages(self._walk, self._start, lambda: self._answer, name)
+        return LinkedPages(self._walk, lambda: _answers(self._start), lambda: self._answer, name)
 
-    def __iter__(self) -> Iterator[Response]:
-        return _pages(self._start, self._resolver)
+    def __iter__(self) -> Iterator[BrowsedPage]:
+        return _pages(self._walk, self._start)
 
     def __repr__(self) -> str:
         # A debugger that shows the browse must not send its first request.
         return super().__repr__() if self._first_answer is not None else f"<{type(self).__name__} not yet read>"
 
 
+class BrowsedPage(Response):
+    """One page of a browse."""
+
+    def __init__(self, walk: Walk, answer: Answer) -> None:
+        super().__init__(answer, walk.resolver)
+        self._walk = walk
+
+    def linked(self, name: str) -> LinkedPages:
+        """The resources of an included relationship, page by page, of this page."""
+        return LinkedPages(self._walk, lambda: _only(self._answer), lambda: self._answer, name)
+
+
 class LinkedPages:
-    """The resources of one relationship of a browse: lists, one for each page of them.
+    """The resources of one relationship: lists, one for each page of them.
 
     Args:
         walk: What the pages of the browse share.
-        start: The place before its first page.
-        first: Gets the first page.
+        answers: Gets the main pages.
+        first: Gets the first of them.
         name: Name of the relationship.
     """
 
-    def __init__(self, walk: Walk, start: Place, first: Callable[[], Answer], name: str) -> None:
+    def __init__(
+        self, walk: Walk, answers: Callable[[], Iterator[Answer]], first: Callable[[], Answer], name: str
+    ) -> None:
         self._walk = walk
-        self._start = start
+        self._answers = answers
         self._first = first
         self._name = name
 
@@ -167,14 +199,18 @@ class LinkedPages:
         return linked_resources(self._first(), self._name)
 
     def __iter__(self) -> Iterator[list[Resource]]:
-        return _linked(self._walk, _answers(self._start), self._name)
+        return _linked(self._walk, self._answers(), self._name)
 
     def __repr__(self) -> str:
         return f"<LinkedPages {self._name}>"
 
 
-def _pages(start: Place, resolver: Resolver | None) -> Iterator[Response]:
-    return (Response(answer, resolver) for answer in _answers(start))
+def _pages(walk: Walk, start: Place) -> Iterator[BrowsedPage]:
+    return (BrowsedPage(walk, answer) for answer in _answers(start))
+
+
+def _only(answer: Answer) -> Iterator[Answer]:
+    yield answer
 
 
 def _answers(place: Place | None) -> Iterator[Answer]:
@@ -194,7 +230,7 @@ def _linked(walk: Walk, answers: Iterator[Answer], name: str) -> Iterator[list[R
 def _rest(walk: Walk, link: str, call: Call) -> Iterator[list[Resource]]:
     """The linked pages behind those that came with the main page, for one batch of parents."""
     operation = walk.operation.without_empty_rule()
-    chain = Chain(walk.location)
+    chain = walk.chain.branch()
     following: Call | None = linked_call(chain.follow(link, call))
     while following is not None:
         answer = walk.send(following, operation)

@@ -64,7 +64,7 @@ class Call:
 
     Attributes:
         method: HTTP method.
-        url: Absolute and fully encoded.
+        url: Fully encoded; relative to the location of its service until `at` has made it absolute.
         headers: Those that differ from the client's own.
         body: The encoded body, or None.
         key: JSON key of the main resources in the answer; None on a business endpoint.
@@ -85,6 +85,10 @@ class Call:
     authenticated: bool = True
     expects: Expects = Expects.JSON
     own_origin: bool = False
+
+    def at(self, location: str) -> Call:
+        """The same call on the service at `location`, which ends without a slash."""
+        return replace(self, url=location + self.url)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)

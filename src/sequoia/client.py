@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self, Unpack
 
-from sequoia.auth import Credential, check_secure
+from sequoia.auth import AuthType, Credential, check_secure
 from sequoia.calls import Call
 from sequoia.describing import Described
+from sequoia.descriptor import Descriptor
 from sequoia.endpoint import BusinessEndpoint, Endpoint, RouteEndpoint, Strategy
-from sequoia.error import AuthorisationError, NotFound, ResourceNotFound
-from sequoia.operations import BusinessPath, ResourcePath, any_call
-from sequoia.registry import RegisteredService, Registry, no_registry
+from sequoia.error import AuthorisationError, HttpError, NotFound, ResourceNotFound
+from sequoia.operations import BusinessPath, any_call
+from sequoia.registry import NOT_ANONYMOUS, RegisteredService, Registry, no_registry
 from sequoia.response import Response
 from sequoia.retry import EmptyRule
-from sequoia.routes import RoutePath
 from sequoia.sending import Sender
 from sequoia.settings import ClientOptions, Settings
 from sequoia.urls import Params
@@ -62,12 +62,7 @@ class Client:
 
     def refresh(self) -> None:
         """Read the registry again, and forget what the services said about themselves."""
-        try:
-            operation = self._sender.operation().without_empty_rule()
-            answer = self._sender.send(Call("GET", self._settings.registry_url), operation)
-        except NotFound as error:
-            raise no_registry(error) from error
-        registry = Registry(answer.data)
+        registry = self._read_registry()
         token_url = self._token_url(registry)
         if self._credential is None or token_url != self._token_url_in_use:
             self._credential = self._settings.credential(token_url)
@@ -145,7 +140,7 @@ class Client:
         entry = self._registry.find(name)
         described = known.get(entry.name)
         if described is None:
-            described = known.setdefault(entry.name, Described(self._sender, entry.name, self._location(entry)))
+            described = known.setdefault(entry.name, Described(self._sender, entry.name, self._locate))
         return Service(self._sender, described)
 
     def __getattr__(self, name: str) -> Service:
@@ -165,6 +160,21 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self._settings.registry_url} {self._settings.auth_type.name}>"
 
+    def _read_registry(self) -> Registry:
+        """What the registry says; it is asked without a token, and with the caller's own one if it wants one."""
+        url = self._settings.registry_url
+        if self._settings.auth_type is AuthType.BYO_TOKEN and self._may_tell(url):
+            self._credential = self._credential or self._settings.credential(None)
+            self._sender.offer(self._credential, url)
+        try:
+            return Registry(self._sender.send(Call("GET", url), self._sender.operation().without_empty_rule()).data)
+        except NotFound as error:
+            raise no_registry(error) from error
+        except HttpError as error:
+            if error.status_code == 401:
+                error.add_note(NOT_ANONYMOUS)
+            raise
+
     def _token_url(self, registry: Registry) -> str | None:
         """Where tokens are given out; None for a client that fetches none."""
         path = self._settings.token_path
@@ -174,10 +184,11 @@ class Client:
         self._check_secure(url, "the token endpoint")
         return url
 
-    def _location(self, entry: RegisteredService) -> str:
-        location = entry.base_url()
+    def _locate(self, name: str) -> str:
+        """Where a service is, if it is a place that the client's secret may be sent to."""
+        location = self._registry.find(name).base_url()
         if self._sender.holds_secret:
-            self._check_secure(location, f"the service {entry.name!r}")
+            self._check_secure(location, f"the service {name!r}")
         return location
 
     def _check_secure(self, url: str, what: str) -> None:
@@ -198,39 +209,48 @@ class Service:
 
     Attributes:
         name: Name of the service.
-        location: Where it is, without a trailing slash.
     """
 
     def __init__(self, sender: Sender, described: Described) -> None:
         self.name = described.name
-        self.location = described.location
         self._sender = sender
         self._described = described
 
+    @property
+    def location(self) -> str:
+        """Where it is, without a trailing slash.
+
+        Raises:
+            ClientError: It is at no place that a token may be sent to.
+        """
+        return self._described.location()
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What the service says about itself; read once for each client, and again after `Client.refresh`.
+
+        Raises:
+            ClientError: It cannot be read.
+        """
+        return self._described.needed(self._sender.operation().without_empty_rule())
+
     def business(self, path_template: str) -> BusinessEndpoint:
         """A business endpoint: `service.business("/$service/$owner:$ref")`, a `string.Template` of its path."""
-        return BusinessEndpoint(self._sender, BusinessPath(self.location, path_template))
+        return BusinessEndpoint(self._sender, self._described, BusinessPath(path_template))
 
     def route(self, route: str, /, **values: Any) -> RouteEndpoint:
         """A business endpoint by its name in the descriptor: `client.gateway.route("feeds", owner="acme", name="x")`.
 
         Args:
             route: Name of the route.
-            **values: Values of its path and query parameters; the rest may follow with `fetch`.
-
-        Raises:
-            ResourceNotFound: The descriptor has no such route; the message names the close matches.
-            ClientError: The descriptor cannot be read.
+            **values: Values of its path and query parameters; the rest may follow with `fetch`, which sends.
         """
-        descriptor = self._described.needed(self._sender.operation().without_empty_rule())
-        return RouteEndpoint(self._sender, RoutePath(self.location, descriptor.route(route)), values)
+        return RouteEndpoint(self._sender, self._described, route, values)
 
     def __getitem__(self, name: str) -> Endpoint:
         if not isinstance(name, str) or name in {"", ".", ".."}:
             raise ResourceNotFound(f"a resource has a name, not {name!r}", 404)
-        if self._described.known is not None:
-            self._described.known.resource(name)
-        return Endpoint(self._sender, self._described, ResourcePath.of(self.location, name))
+        return Endpoint(self._sender, self._described, self._described.path(name))
 
     def __getattr__(self, name: str) -> Endpoint:
         if name.startswith("_"):
@@ -243,4 +263,4 @@ class Service:
         return sorted({*super().__dir__(), *(one.hyphenated_plural_name.replace("-", "_") for one in resources)})
 
     def __repr__(self) -> str:
-        return f"<Service {self.name} {self.location}>"
+        return f"<Service {self.name}>"

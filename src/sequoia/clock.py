@@ -24,6 +24,9 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait for that many seconds."""
 
+    async def asleep(self, seconds: float) -> None:
+        """Wait for that many seconds, and let other tasks run meanwhile; for an `AsyncClient`."""
+
     def random(self) -> float:
         """A number from 0 up to 1, for jitter."""
 
@@ -43,6 +46,12 @@ class SystemClock:
         """`time.sleep()`; nothing for zero, so that an immediate retry does not yield the processor."""
         if seconds > 0:
             time.sleep(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        """`anyio.sleep()`."""
+        from anyio import sleep  # noqa: PLC0415 - only an AsyncClient pays for the import
+
+        await sleep(max(0.0, seconds))
 
     def random(self) -> float:
         """`random.random()`."""
@@ -72,6 +81,13 @@ class InstantClock:
         """Move the clock on by `seconds` without waiting."""
         self.waits.append(seconds)
         self._now += seconds
+
+    async def asleep(self, seconds: float) -> None:
+        """The same, after other tasks have had their turn."""
+        from anyio.lowlevel import checkpoint  # noqa: PLC0415 - as in SystemClock
+
+        await checkpoint()
+        self.sleep(seconds)
 
     def advance(self, seconds: float) -> None:
         """Move the clock on as if `seconds` had passed between two calls."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 from sequoia.error import CriteriaError
@@ -206,6 +207,16 @@ class Criteria:
     def included(self) -> tuple[str, ...]:
         """Names of the relationships to include, each once."""
         return tuple(dict.fromkeys([*map(str, self.inclusion_entries), *self._intersections]))
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The parameters that are neither filters nor inclusions, such as `sort`, by their names on the wire."""
+        return MappingProxyType(self._parameters)
+
+    @property
+    def intersections(self) -> Mapping[str, Criteria]:
+        """What was given to `intersect`, by relationship."""
+        return MappingProxyType(self._intersections)
 
     def __str__(self) -> str:
         return encode_query(self.get_criteria_params())

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from sequoia.browsing import PageBrowser, Walk
 from sequoia.calls import Answer, Call
+from sequoia.checking import Question
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
-from sequoia.error import HttpError, NotFound
-from sequoia.operations import BusinessPath, Refs, ResourcePath, version_conflict
+from sequoia.descriptor import ResourceType
+from sequoia.drafts import draft
+from sequoia.error import BadRequest, HttpError, NotFound
+from sequoia.linked import warn_of_linked_errors
+from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, version_conflict
+from sequoia.paging import Beginning
+from sequoia.patching import Changes, Patch
+from sequoia.payload import resource_of
 from sequoia.response import Response
-from sequoia.retry import EmptyRule
+from sequoia.retry import EmptyRule, Operation
 from sequoia.routes import RoutePath
-from sequoia.sending import Operation, Sender
+from sequoia.sending import Sender
 from sequoia.urls import Params
+from sequoia.validation import Fault, Purpose, faults_in
 
 __all__ = ["BusinessEndpoint", "Endpoint", "RouteEndpoint", "Strategy"]
 
@@ -38,7 +47,17 @@ class Endpoint:
     @property
     def url(self) -> str:
         """URL of the collection."""
-        return self._path.url
+        return self._described.location() + self._path.url
+
+    @property
+    def descriptor(self) -> ResourceType:
+        """What the service says about this resource: its fields, filters, relationships and bounds.
+
+        Raises:
+            ResourceNotFound: The service has no such resource.
+            ClientError: The descriptor cannot be read.
+        """
+        return self._described.resource(self._path, self._sender.operation().without_empty_rule())
 
     def read(
         self,
@@ -64,8 +83,11 @@ class Endpoint:
         """
         calls = self._path.read(owner, ref, criteria)
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        self._described.check(Question(self._path.key, criteria), operation)
         resolver = self._described.resolver(self._path, operation)
-        return Response(self._sender.send_all(calls, operation), resolver)
+        answer = self._described.send_all(calls, operation)
+        warn_of_linked_errors(answer, set())
+        return Response(answer, resolver)
 
     def browse(  # noqa: PLR0913, PLR0917 - the contract has these arguments
         self,
@@ -96,11 +118,19 @@ class Endpoint:
         """
         if isinstance(prefetch_pages, bool) or not isinstance(prefetch_pages, int) or prefetch_pages < 0:
             raise ValueError(f"prefetch_pages must be a whole number from 0, not {prefetch_pages!r}")
-        call = self._path.browse(owner, criteria, fields, query_string)
+        asked = field_names(fields)
+        call = self._path.browse(owner, criteria, asked, query_string)
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        question = Question(self._path.key, criteria, asked)
+        walk = Walk(partial(self._begin, call, question), partial(self._ask, question), operation)
+        return PageBrowser(walk, prefetch_pages)
+
+    def _begin(self, call: Call, question: Question, operation: Operation) -> Beginning:
+        """What a browse needs to know before its first request."""
+        self._described.check(question, operation)
         resolver = self._described.resolver(self._path, operation)
-        walk = Walk(self._send, operation, self._path.location)
-        return PageBrowser(walk, call, prefetch_pages, resolver)
+        location = self._described.location()
+        return Beginning(location, call.at(location), resolver)
 
     def store(self, owner: str | None, json: Any) -> Response:
         """Create resources, or replace them wholly.
@@ -113,7 +143,7 @@ class Endpoint:
             ValueError: It holds no resource; nothing was sent.
             BadRequest: The service refuses one of them, and has stored none.
         """
-        return self._write(self._path.store(owner, json))
+        return self._send(self._path.store(owner, json), self._sender.operation())
 
     def update(self, owner: str | None, json: Any, ref: str, version: str) -> Response:
         """Replace a resource, if it still has the version that it was read with (`If-Match`).
@@ -124,11 +154,98 @@ class Endpoint:
         """
         call = self._path.update(owner, json, ref, version)
         try:
-            return self._write(call)
+            return self._send(call, self._sender.operation())
         except HttpError as error:
             if error.status_code == 412:
                 raise version_conflict(error) from error
             raise
+
+    def new(self, /, *, owner: str, name: str | None = None, **fields: Any) -> dict[str, Any]:
+        """A resource that is ready to be stored, such as `contents.new(owner="acme", type="movie", release_year=2015)`.
+
+        Nothing is sent but, the first time, the request for the service's descriptor.
+
+        Args:
+            owner: The tenant.
+            name: Its name within the owner; without one the service makes one.
+            **fields: Its fields, in camel case or in snake case. A `datetime` (with a time zone), `date` or
+                `timedelta` is written as the platform writes it; of a value with several names, the stored one is
+                taken; None leaves a field out. Defaults are left to the service.
+
+        Raises:
+            InvalidResource: Something is wrong with it; `.faults` has every fault that `validate` would find, and
+                whatever only the service sets.
+            ClientError: The descriptor cannot be read.
+        """
+        return draft(self.descriptor, owner, name, fields)
+
+    def validate(self, resource: Any) -> list[Fault]:
+        """Everything that is wrong with a resource by the service's descriptor; `[]` if it can be stored.
+
+        Fields that only the service sets (`createdAt`, `version`) are a fault in a resource that never was stored,
+        for they would be lost. In one that was read, which its `version` shows, they are none: services ignore them,
+        so that it can be written back as it is. `ref` may always stand beside the `owner` and `name` that make it.
+
+        Args:
+            resource: What `store` takes, with one resource in it. Values are those of JSON: dates are texts.
+
+        Returns:
+            The faults in the order of the fields, at last what is missing; `str(fault)` reads
+            `type: 'moive' is not allowed: did you mean 'movie'?`.
+
+        Raises:
+            ValueError: It holds no resource, or several.
+            ClientError: The descriptor cannot be read.
+        """
+        return faults_in(self.descriptor, resource_of(resource, self._path.key), Purpose.WHOLE)
+
+    def patch(self, owner: str | None, ref: str, changes: Changes, *, tries: int = 5) -> Response:
+        """Change parts of a resource: it is read whole, changed, and updated with the version that was read.
+
+        If somebody else was faster, it is read and changed again. What is not changed stays as it is, fields that the
+        descriptor does not know included. If there is nothing to change, nothing is written. Where the descriptor's
+        `conditional_updates` is False the service ignores versions: a change made meanwhile is lost, and a warning in
+        the log says so.
+
+        Args:
+            owner: The tenant.
+            ref: `owner:name`.
+            changes: A dict by the rules of JSON Merge Patch (RFC 7396): objects are merged, None removes, anything
+                else, lists too, replaces; names and values may be written as for `new`, and are held against the
+                descriptor where it can be read. Or a function: it gets a copy of the resource, and returns it changed,
+                or None when it has changed the copy itself. It is called once for each try.
+            tries: How many updates to send, the first included.
+
+        Returns:
+            The answer to the update; where nothing was written, that to the read.
+
+        Raises:
+            InvalidResource: The dict has fields or values that the resource cannot have; nothing was sent.
+            ReferencesMismatchException: The changes would make it another resource; nothing was written.
+            ValueError: The function gave back something else than the resource; nothing was written.
+            NotFound: There is no such resource.
+            DecodeError: The service gave it without a version.
+            NotMatchingVersion: Somebody else was faster each time; or an update broke off, and what is there now does
+                not tell whether it went through: a function is not applied on top of its own work.
+        """
+        patch = Patch(self._path, owner, ref, changes, tries)
+        operation = self._sender.operation()
+        descriptor = self._described.read(operation.without_empty_rule())
+        if descriptor is not None:
+            patch.check(descriptor.resource(self._path.key))
+        while True:
+            found = self._send(patch.reading, operation)
+            call = patch.update(found.resource)
+            if call is None:
+                return found
+            try:
+                return self._send(call, operation)
+            except HttpError as error:
+                refusal = patch.refused(error)
+                if refusal is error:
+                    raise
+                if refusal is not None:
+                    raise refusal from error
 
     def delete(self, owner: str | None, ref: Refs) -> Response:
         """Delete a resource, or a list of them. One that is not there is as good as deleted.
@@ -136,30 +253,32 @@ class Endpoint:
         Raises:
             ValueError: There is no ref; nothing was sent.
         """
-        return Response(self._sender.send_all(self._path.delete(owner, ref), self._sender.operation()))
+        return Response(self._described.send_all(self._path.delete(owner, ref), self._sender.operation()))
 
-    def _write(self, call: Call) -> Response:
-        return Response(self._send(call, self._sender.operation()))
+    def _send(self, call: Call, operation: Operation) -> Response:
+        located = call.at(self._described.location())
+        return Response(self._ask(Question(self._path.key, None), located, operation))
 
-    def _send(self, call: Call, operation: Operation) -> Answer:
-        """Send a call to the collection, where a 404 may mean that there is no such resource at all."""
+    def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
+        """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
         try:
             return self._sender.send(call, operation)
-        except NotFound as error:
-            explained = self._described.explained(error, self._path, operation)
+        except (NotFound, BadRequest) as error:
+            explained = self._described.explained(error, self._path, operation, question)
             if explained is error:
                 raise
             raise explained from error
 
     def __repr__(self) -> str:
-        return f"<Endpoint {self.url}>"
+        return f"<Endpoint {self._described.name}{self._path.url}>"
 
 
 class BusinessEndpoint:
     """A business endpoint: its answers are not resources but whatever it says, in `.data`."""
 
-    def __init__(self, sender: Sender, path: BusinessPath) -> None:
+    def __init__(self, sender: Sender, described: Described, path: BusinessPath) -> None:
         self._sender = sender
+        self._described = described
         self._path = path
 
     def browse(self, service: str, *, params: Params | None = None, **values: Any) -> Response:
@@ -180,24 +299,26 @@ class BusinessEndpoint:
         return self._send(self._path.call("POST", values, params, content))
 
     def _send(self, call: Call) -> Response:
-        return Response(self._sender.send(call, self._sender.operation()))
+        return Response(self._described.send(call, self._sender.operation()))
 
     def __repr__(self) -> str:
-        return f"<BusinessEndpoint {self._path.location}{self._path.template}>"
+        return f"<BusinessEndpoint {self._described.name}{self._path.template}>"
 
 
 class RouteEndpoint:
     """A route of a service, with some of its values; `fetch` gives the rest, and sends.
 
     Args:
-        sender: Sends the request.
-        path: The route.
+        sender: Makes its operations.
+        described: The service.
+        name: Name of the route.
         values: Values of its parameters, by name.
     """
 
-    def __init__(self, sender: Sender, path: RoutePath, values: Mapping[str, Any]) -> None:
+    def __init__(self, sender: Sender, described: Described, name: str, values: Mapping[str, Any]) -> None:
         self._sender = sender
-        self._path = path
+        self._described = described
+        self._name = name
         self._values = values
 
     def fetch(self, content: Any = None, /, **values: Any) -> Response:
@@ -208,10 +329,14 @@ class RouteEndpoint:
             **values: Further values of its parameters; they win over those given before.
 
         Raises:
+            ResourceNotFound: The descriptor has no such route; the message names the close matches.
             ValueError: The route needs a value that is not given, or does not know one that is; nothing was sent.
+            ClientError: The descriptor cannot be read.
         """
-        call = self._path.call({**self._values, **values}, content)
-        return Response(self._sender.send(call, self._sender.operation()))
+        operation = self._sender.operation()
+        descriptor = self._described.needed(operation.without_empty_rule())
+        call = RoutePath(descriptor.route(self._name)).call({**self._values, **values}, content)
+        return Response(self._described.send(call, operation))
 
     def __repr__(self) -> str:
-        return f"<RouteEndpoint {self._path!r}>"
+        return f"<RouteEndpoint {self._described.name} {self._name}>"

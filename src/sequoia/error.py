@@ -9,6 +9,7 @@
     ├── NotMatchingVersion             somebody else changed the resource first (412)
     ├── ServiceNotFound                also a KeyError and an AttributeError
     ├── CriteriaError                  a query that cannot be asked
+    ├── InvalidResource                fields that the resource cannot have; also a ValueError
     ├── DecodeError                    an answer that cannot be read
     ├── PaginationLoopError            a page link that was followed before
     ├── UnsafeLinkError                a page link to another origin
@@ -26,8 +27,11 @@ user information, never its headers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sequoia.validation import Fault
 
 __all__ = [
     "AuthorisationError",
@@ -39,6 +43,7 @@ __all__ = [
     "DecodeError",
     "Forbidden",
     "HttpError",
+    "InvalidResource",
     "MultipleResultsFound",
     "NoResultFound",
     "NotFound",
@@ -104,6 +109,18 @@ class ServiceNotFound(ClientError, KeyError, AttributeError):
 
 class CriteriaError(ClientError):
     """A criteria cannot be put on the wire as it was meant. Nothing was sent."""
+
+
+class InvalidResource(ClientError, ValueError):
+    """A resource, or a change of one, has fields or values that its descriptor forbids. Nothing was sent.
+
+    Attributes:
+        faults: Everything that is wrong with it, each with the `path` of a field and a `text`.
+    """
+
+    def __init__(self, message: Any, cause: BaseException | None = None, faults: Iterable[Fault] = ()) -> None:
+        super().__init__(message, cause)
+        self.faults = tuple(faults)
 
 
 class DecodeError(ClientError):

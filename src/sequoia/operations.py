@@ -16,13 +16,14 @@ import msgspec
 
 from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
+from sequoia.descriptor import ResourceType
 from sequoia.error import HttpError, NotMatchingVersion
 from sequoia.names import encode_ref, json_key, url_segment
 from sequoia.payload import check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
-__all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "json_body", "version_conflict"]
+__all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "field_names", "json_body", "version_conflict"]
 
 # Bounds of one URL: the platform's clients have been seen to send 119 refs and 6 KB.
 REFS_A_CALL = 50
@@ -36,27 +37,32 @@ Refs = str | Iterable[str]
 
 @dataclass(frozen=True, slots=True)
 class ResourcePath:
-    """Where a resource is: `https://metadata.example.com/data/offer-templates`, and how its operations are sent.
+    """Where a resource is on its service: `/data/offer-templates`, and how its operations are sent.
+
+    The calls that it makes are relative to the service's location, see `Call.at`.
 
     Attributes:
-        location: The service's location, without a trailing slash.
         segment: The resource's name in URLs.
         key: Its name in JSON.
     """
 
-    location: str
     segment: str
     key: str
 
     @classmethod
-    def of(cls, location: str, name: str) -> ResourcePath:
+    def of(cls, name: str) -> ResourcePath:
         """The path of the resource called `name` in any of its spellings."""
-        return cls(location, url_segment(name), json_key(name))
+        return cls(url_segment(name), json_key(name))
+
+    @classmethod
+    def described(cls, resource: ResourceType) -> ResourcePath:
+        """The path of a resource as its service describes it."""
+        return cls(resource.hyphenated_plural_name, resource.plural_name)
 
     @property
     def url(self) -> str:
-        """URL of the collection."""
-        return f"{self.location}/data/{quote(self.segment, safe='')}"
+        """The collection, relative to the service's location."""
+        return f"/data/{quote(self.segment, safe='')}"
 
     def read(self, owner: str | None, refs: Refs, criteria: Criteria | None) -> list[Call]:
         """`GET <collection>/<ref>,<ref>...`: one call for every 50 refs or so."""
@@ -73,8 +79,8 @@ class ResourcePath:
         params = _params(criteria)
         if query_value(f"?{(query_string or '').lstrip('?&')}", "owner") is None:
             params |= _owner(owner)
-        if fields and (names := _field_names(fields)):
-            params["fields"] = names
+        if names := field_names(fields):
+            params["fields"] = ",".join(names)
         return self._call("GET", with_query(self.url, params, query_string), includes=_included(criteria))
 
     def store(self, owner: str | None, value: Any) -> Call:
@@ -120,9 +126,11 @@ class ResourcePath:
 
 @dataclass(frozen=True, slots=True)
 class BusinessPath:
-    """A business endpoint: a `string.Template` of a path on a service, such as `/$service/$owner:$ref`."""
+    """A business endpoint: a `string.Template` of a path on a service, such as `/$service/$owner:$ref`.
 
-    location: str
+    The calls that it makes are relative to the service's location, see `Call.at`.
+    """
+
     template: str
 
     def call(self, method: str, values: Mapping[str, Any], params: QueryParams | None, body: Any = None) -> Call:
@@ -147,8 +155,8 @@ class BusinessPath:
             raise ValueError(
                 f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots"
             )
-        url = f"{self.location}/{path.removeprefix('/')}"
-        return Call(method, with_query(url, params or {}), body=json_body(body), repeatable=method == "GET")
+        url = with_query(f"/{path.removeprefix('/')}", params or {})
+        return Call(method, url, body=json_body(body), repeatable=method == "GET")
 
 
 def any_call(  # noqa: PLR0913 - what a request consists of
@@ -202,7 +210,19 @@ def combined(answers: Sequence[Answer]) -> Answer:
             name: _distinct(one for part in parts for one in (part.get("linked") or {}).get(name) or ())
             for name in names
         }
+        data["meta"] = _joined_meta(parts)
     return Answer(last.call, last.raw, data)
+
+
+def _joined_meta(parts: Sequence[dict[str, Any]]) -> Any:
+    """The first part's `meta`, with what all parts tell of their requests for linked resources."""
+    metas = [meta for part in parts if isinstance(meta := part.get("meta"), dict)]
+    entries: dict[str, list[Any]] = {}
+    for meta in metas:
+        told = meta.get("linked")
+        for name, found in told.items() if isinstance(told, dict) else ():
+            entries.setdefault(name, []).extend(found if isinstance(found, list) else ())
+    return {**metas[0], "linked": entries} if entries else parts[0].get("meta")
 
 
 def version_conflict(error: HttpError) -> NotMatchingVersion:
@@ -257,12 +277,16 @@ def _included(criteria: Criteria | None) -> tuple[str, ...]:
     return () if criteria is None else criteria.included
 
 
-def _field_names(fields: Iterable[str]) -> str:
-    """The fields as one value; none at all, as with 4.4.0, asks for every field."""
-    names = [fields] if isinstance(fields, str) else [str(name) for name in fields]
-    if not all(names):
+def field_names(fields: Iterable[str] | None) -> tuple[str, ...]:
+    """The names of the fields to ask for; none at all, as with 4.4.0, asks for every field.
+
+    Raises:
+        ValueError: A name is empty.
+    """
+    names = (fields,) if isinstance(fields, str) else tuple(map(str, fields or ()))
+    if not all(names) and fields:
         raise ValueError("fields has an empty name")
-    return ",".join(sorted(names))
+    return tuple(sorted(filter(None, names)))
 
 
 def json_body(body: Any) -> bytes | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from sequoia.error import ReferencesMismatchException
 
-__all__ = ["check_reference", "encode", "have_identity", "resources_of"]
+__all__ = ["check_reference", "encode", "have_identity", "resource_of", "resources_of"]
 
 
 def resources_of(value: Any, key: str) -> list[dict[str, Any]]:
@@ -33,6 +33,18 @@ def resources_of(value: Any, key: str) -> list[dict[str, Any]]:
         if not isinstance(resource, dict):
             raise ValueError(f"a resource of {key} is a JSON object, not {resource!r:.80}")
     return resources
+
+
+def resource_of(value: Any, key: str) -> dict[str, Any]:
+    """The one resource in what a caller handed in; arguments and errors as in `resources_of`.
+
+    Raises:
+        ValueError: There is none, or there are several.
+    """
+    resources = resources_of(value, key)
+    if len(resources) != 1:
+        raise ValueError(f"this takes one resource, not {len(resources)}")
+    return resources[0]
 
 
 def encode(resources: list[dict[str, Any]], key: str) -> bytes:

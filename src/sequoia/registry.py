@@ -10,7 +10,13 @@ from sequoia.error import DecodeError, NotFound, ServiceNotFound
 from sequoia.names import suggestion
 from sequoia.urls import check_http_url
 
-__all__ = ["RegisteredService", "Registry", "no_registry"]
+__all__ = ["NOT_ANONYMOUS", "RegisteredService", "Registry", "no_registry"]
+
+NOT_ANONYMOUS = (
+    "The registry wants a token. A client can give it one with AuthType.BYO_TOKEN only, and only at the URL that the "
+    "client was given: on a redirect to another origin, the token stays behind."
+)
+"""What is added to the 401 of a registry."""
 
 _LOOKS_LIKE = "the URL of a registry looks like https://registry.example.com/services/acme"
 

@@ -10,7 +10,7 @@ from typing import Any
 from sequoia.calls import Answer
 from sequoia.descriptor import Descriptor, Relationship
 from sequoia.error import ResourceNotFound
-from sequoia.paging import linked_error
+from sequoia.linked import linked_error
 
 __all__ = ["Resolution"]
 

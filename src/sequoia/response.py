@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sequoia.calls import Answer
 from sequoia.error import DecodeError, MultipleResultsFound, NoResultFound
+from sequoia.linked import LinkedError, linked_errors
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,7 +29,11 @@ class Response:
 
     def __init__(self, answer: Answer, resolver: Resolver | None = None) -> None:
         self._first = answer
-        self._resolver = resolver
+        self._given_resolver = resolver
+
+    @property
+    def _resolver(self) -> Resolver | None:
+        return self._given_resolver
 
     @property
     def _answer(self) -> Answer:
@@ -99,6 +104,11 @@ class Response:
         return (self.meta or {}).get("facetCount")
 
     @property
+    def linked_errors(self) -> list[LinkedError]:
+        """The requests for linked resources that failed, of those that the service made for this answer."""
+        return linked_errors(self._answer)
+
+    @property
     def status(self) -> int:
         """The HTTP status."""
         return self._answer.raw.status_code
@@ -122,7 +132,8 @@ class Response:
     @cached_property
     def model(self) -> list[Resource] | None:
         """The resources with their included resources attached, as copies; None without `model_resolution`."""
-        return self._resolver(self._answer) if self._resolver else None
+        answer = self._answer  # a browse knows the resolver with its first page
+        return self._resolver(answer) if self._resolver else None
 
     def to_object(self) -> Any:
         """The resources, or a business endpoint's body, as nested read-only attribute objects."""

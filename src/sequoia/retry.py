@@ -15,7 +15,7 @@ from typing import Any
 from sequoia.clock import Clock
 from sequoia.error import ConnectionError, HttpError, RequestError, Timeout
 
-__all__ = ["EmptyRule", "RetryPolicy", "Tries", "retry_after_seconds"]
+__all__ = ["EmptyRule", "Operation", "RetryPolicy", "Tries", "retry_after_seconds"]
 
 DEFAULT_MAX_TIME = 120.0
 EmptyRule = bool | Mapping[str, bool]
@@ -101,6 +101,18 @@ class RetryPolicy:
         if not isinstance(made, Generator):
             raise ValueError(f"backoff_strategy: wait_gen must be a generator function, not {self.wait_gen!r}")
         return made
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the requests of one operation share: its pages, its tries, its linked pages."""
+
+    correlation_id: str
+    policy: RetryPolicy
+
+    def without_empty_rule(self) -> Operation:
+        """The same operation for a request that may well find nothing."""
+        return replace(self, policy=replace(self.policy, empty_rule=False))
 
 
 class Tries:

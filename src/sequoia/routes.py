@@ -26,13 +26,13 @@ _PART = re.compile(r"\{(\w+)([?*]?)\d*\}")
 class RoutePath:
     """One route of a service.
 
+    The calls that it makes are relative to the service's location, see `Call.at`.
+
     Args:
-        location: Where the service is.
         route: The route, as the descriptor has it.
     """
 
-    def __init__(self, location: str, route: Route) -> None:
-        self._location = location
+    def __init__(self, route: Route) -> None:
         self._route = route
         self._parts = dict(_PART.findall(route.path))
         self._query = {one.name: one.is_required for one in route.inputs.query}
@@ -53,7 +53,7 @@ class RoutePath:
         path = re.sub(r"(?<!^)/+$", "", re.sub(r"//+", "/", path))
         query = {name: given[name] for name in given if name not in self._parts}
         method = self._route.method.upper()
-        url = with_query(f"{self._location}/{path.removeprefix('/')}", query)
+        url = with_query(f"/{path.removeprefix('/')}", query)
         return Call(method, url, body=json_body(content), repeatable=is_idempotent(method))
 
     def _check(self, given: Mapping[str, Any]) -> None:
@@ -74,4 +74,4 @@ class RoutePath:
         return quote(value, safe=":/" if part[2] == "*" else ":")
 
     def __repr__(self) -> str:
-        return f"{self._route.method.upper()} {self._location}{self._route.path}"
+        return f"{self._route.method.upper()} {self._route.path}"

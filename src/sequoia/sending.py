@@ -6,41 +6,25 @@ The loops are here; what they decide by is in `calls`, `auth` and `retry`.
 from __future__ import annotations
 
 import logging
-import threading
-import weakref
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 
-from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, Token, TokenKey, refusal
+from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, Token, refusal
 from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected
 from sequoia.error import HttpError, NotFound, RequestError, TooManyRedirects
+from sequoia.locks import own_renewal_lock, renewal_lock
 from sequoia.operations import combined
-from sequoia.retry import EmptyRule, RetryPolicy, Tries
+from sequoia.retry import EmptyRule, Operation, Tries
 from sequoia.settings import Settings
 from sequoia.transport import Channels, transport_error
 from sequoia.urls import Origin, origin, without_user_info
 
-__all__ = ["Operation", "Sender"]
+__all__ = ["Sender"]
 
 _log = logging.getLogger(__name__)
-
-# One renewal at a time for each set of credentials, whichever client of the process asks for it.
-_RENEWALS: dict[TokenKey, threading.Lock] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What the requests of one operation share: its pages, its tries, its linked pages."""
-
-    correlation_id: str
-    policy: RetryPolicy
-
-    def without_empty_rule(self) -> Operation:
-        """The same operation for a request that may well find nothing."""
-        return replace(self, policy=replace(self.policy, empty_rule=False))
 
 
 class Sender:
@@ -60,8 +44,8 @@ class Sender:
         self._credential: Credential = Anonymous()
         self._trusted: frozenset[Origin] = frozenset()
         self._trusted_prefixes: tuple[str, ...] = ()
-        weakref.finalize(self, self.channels.close)
-        self._own_renewal = threading.RLock()  # reentrant, for OwnToken to notice that it is asked while it asks
+        self._wary: frozenset[Origin] = frozenset()
+        self._own_renewal = own_renewal_lock()
 
     def authenticate(self, credential: Credential, trusted: Collection[str]) -> None:
         """Send this credential's token with every call to a trusted origin from now on, and get it if need be.
@@ -76,8 +60,19 @@ class Sender:
         self._credential = credential
         self._trusted = frozenset(map(origin, trusted))
         self._trusted_prefixes = tuple(f"{url}/" for url in trusted if url.count("/") == 2)
+        self._wary = frozenset()
         if credential.renewable and credential.current(self._clock.monotonic()) is None:
             self._renew(None, self.operation())
+
+    def offer(self, credential: Credential, url: str) -> None:
+        """Until `authenticate`, send this credential's token to the origin of `url`, once that has asked by a 401.
+
+        Args:
+            credential: Who the client is; one that needs no registry to get a token.
+            url: The registry, which is read before it can name the origins that the token may go to.
+        """
+        self._credential = credential
+        self._wary = frozenset({origin(url)})
 
     @property
     def holds_secret(self) -> bool:
@@ -138,6 +133,10 @@ class Sender:
         for _ in range(MAX_RENEWALS + 1):
             token = self._token(call, refused, operation)
             response, hop = self._follow(call, token, operation)
+            if response.status_code == 401 and token is None and origin(hop.url) in self._wary:
+                self._trusted |= {origin(hop.url)}
+                self._wary = frozenset()
+                continue
             if response.status_code != 401 or token is None or not (hop.authenticated and self._credential.renewable):
                 break
             refused = token
@@ -178,7 +177,7 @@ class Sender:
     def _renew(self, refused: Token | None, operation: Operation) -> Token | None:
         """A token that is current and not the refused one; whoever comes second finds the one that the first got."""
         key = self._credential.key
-        with self._own_renewal if key is None else _RENEWALS.setdefault(key, threading.Lock()):
+        with self._own_renewal if key is None else renewal_lock(key):
             if refused is not None:
                 self._credential.refuse(refused)
             current = self._credential.current(self._clock.monotonic())

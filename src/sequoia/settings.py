@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import httpx2
 
@@ -51,6 +51,7 @@ class ClientOptions(TypedDict, total=False):
     user_id: str | None
     application_id: str | None
     model_resolution: object
+    check: bool | Literal["warn"]
     adapters: Sequence[tuple[str, Any]] | None
     verify: bool | str | Path | ssl.SSLContext
     http2: bool
@@ -83,6 +84,9 @@ class Settings:
         user_id: First part of a generated correlation id, together with `application_id`.
         application_id: Second part of it.
         model_resolution: Whether `response.model` carries included resources on their parents.
+        check: Whether a criteria is held against the service's descriptor before it is sent. True reads the descriptor
+            if need be, and raises a `CriteriaError` for what it says cannot be answered; `"warn"` logs a warning where
+            the descriptor is known already, and sends the query; False does nothing.
         adapters: `(url_prefix, adapter)` pairs; the longest prefix wins.
         verify: True, an `ssl.SSLContext`, or the path of a CA bundle.
         http2: Speak HTTP/2 where the server does (needs the extra `http2`).
@@ -110,6 +114,7 @@ class Settings:
     user_id: str | None = None
     application_id: str | None = None
     model_resolution: object = None
+    check: bool | Literal["warn"] = "warn"
     adapters: Sequence[tuple[str, Any]] | None = None
     verify: bool | str | Path | ssl.SSLContext = True
     http2: bool = False
@@ -136,6 +141,12 @@ class Settings:
         self._check_credentials()
         for name in ("content_type", "user_agent", "correlation_id", "user_id", "application_id"):
             _check_header(name, getattr(self, name))
+        if self.check not in (True, False, "warn"):
+            raise ValueError(f"check must be True, False or 'warn', not {self.check!r}")
+        self._check_transport()
+        _ = self.timeout, self.retry_policy
+
+    def _check_transport(self) -> None:
         if self.verify is False:
             raise ValueError(
                 "verify=False would accept any server as the real one: give the path of a CA bundle, "
@@ -153,7 +164,6 @@ class Settings:
         number = self.max_connections
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
-        _ = self.timeout, self.retry_policy
 
     def _check_credentials(self) -> None:
         needed: Mapping[AuthType, tuple[str, ...]] = {

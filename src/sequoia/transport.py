@@ -1,14 +1,13 @@
-"""From settings to httpx2 clients: TLS, proxies, connection limits and adapters."""
+"""From settings to httpx2 clients, synchronous and asynchronous: proxies, connection limits and adapters."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import ssl
 import threading
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import httpx2
 
@@ -16,14 +15,116 @@ from sequoia.auth import AuthType
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
 from sequoia.settings import Settings
+from sequoia.tls import tls_context
 
-__all__ = ["Channels", "transport_error"]
+__all__ = ["Channels", "Library", "Routes", "adapter_transport", "transport_error"]
 
 # Failures from before a connection stood: nothing of the request can have reached the server.
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 
 
-class Channels:
+Http = TypeVar("Http", httpx2.Client, httpx2.AsyncClient)
+
+
+class Library(NamedTuple):
+    """The names in httpx2 that differ between the synchronous and the asynchronous client."""
+
+    client: Callable[..., Any]
+    proxy: Callable[..., Any]
+    adapter: Callable[[Any, Settings], Any]
+
+
+class Routes(Generic[Http]):
+    """What both kinds of channels have in common: which HTTP client a request goes through, and what it looks like."""
+
+    _library: ClassVar[Library]
+
+    def __init__(self, settings: Settings) -> None:
+        library = self._library
+        common: dict[str, Any] = {"headers": settings.headers, "timeout": settings.timeout}
+        routes = [(prefix.lower(), library.adapter(adapter, settings)) for prefix, adapter in settings.adapters or ()]
+        self._routes: list[tuple[str, Http]] = [
+            (prefix, library.client(transport=transport, **common))
+            for prefix, transport in sorted(routes, key=lambda route: -len(route[0]))
+        ]
+        limits = httpx2.Limits(
+            max_connections=settings.max_connections, max_keepalive_connections=settings.max_connections
+        )
+        if settings.http2 and importlib.util.find_spec("h2") is None:
+            raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'")
+        network: dict[str, Any] = {"verify": tls_context(settings), "http2": settings.http2, "limits": limits}
+        try:
+            mounts = _proxies(settings.proxies, library.proxy, network)
+            self._default: Http = library.client(trust_env=settings.proxies is None, mounts=mounts, **network, **common)
+        except ImportError as error:
+            raise ImportError("a SOCKS proxy needs the package socksio: pip install 'httpx2[socks]'") from error
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"a proxy of the environment, such as HTTPS_PROXY, is not at a URL: {error}") from error
+        self._headers = dict(self._default.headers)
+        self._extensions = {"timeout": settings.timeout.as_dict()}
+        self._in_flight = 0
+        self._closed = False
+
+    def request(self, call: Call, headers: Mapping[str, str]) -> httpx2.Request:
+        """The HTTP request for a call: the client's headers, the call's own over them, and `headers` over both.
+
+        Made without `httpx2.Client.build_request`, which takes a tenth of the time of a read to merge what is merged
+        here already; and without cookies, which no service of the platform asks for.
+
+        Args:
+            call: The call.
+            headers: By names in lower case.
+        """
+        given = {name.lower(): value for name, value in call.headers.items()}
+        merged = httpx2.Headers({**self._headers, **given, **headers}, encoding="utf-8")
+        return httpx2.Request(call.method, call.url, headers=merged, content=call.body, extensions=self._extensions)
+
+    def for_url(self, url: str) -> Http:
+        """The HTTP client that requests to `url` go through."""
+        return self.adapted(url) or self._default
+
+    def adapted(self, url: str) -> Http | None:
+        """The HTTP client with the adapter that is mounted for `url`, if there is one."""
+        for prefix, client in self._routes:
+            if url.lower().startswith(prefix):
+                return client
+        return None
+
+    @property
+    def _idle(self) -> bool:
+        """Whether the connections can be closed: under a request, one that it opens afterwards would stay open."""
+        return self._closed and not self._in_flight
+
+    def _all(self) -> list[Http]:
+        clients: list[Http] = [client for _, client in self._routes]
+        clients.append(self._default)
+        return clients
+
+
+def adapter_transport(adapter: Any, settings: Settings) -> httpx2.BaseTransport:
+    """The synchronous transport that an adapter is, or that sends through an adapter of `requests`.
+
+    Raises:
+        ValueError: It is neither.
+        ImportError: The extra `requests` is not installed.
+    """
+    if isinstance(adapter, httpx2.BaseTransport):
+        return adapter
+    if not hasattr(adapter, "send"):
+        raise ValueError(
+            f"an adapter is an httpx2.BaseTransport, for an AsyncClient an httpx2.AsyncBaseTransport, or an adapter of "
+            f"requests, not {adapter!r}"
+        )
+    from sequoia.requests_adapter import RequestsTransport  # noqa: PLC0415 - requests is an extra
+
+    certificates = None
+    if settings.auth_type is AuthType.MUTUAL:
+        certificates = (str(settings.client_cert), str(settings.client_key))
+    verify = settings.server_cert or settings.verify
+    return RequestsTransport(adapter, verify=str(verify) if isinstance(verify, str | Path) else True, cert=certificates)
+
+
+class Channels(Routes[httpx2.Client]):
     """The HTTP clients of one `Client`: the usual one, and one for each adapter.
 
     Args:
@@ -34,32 +135,12 @@ class Channels:
         ImportError: HTTP/2 or a `requests` adapter is asked for, and its extra is not installed.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        common: dict[str, Any] = {"headers": settings.headers, "timeout": settings.timeout}
-        routes = [(prefix.lower(), _adapter(adapter, settings)) for prefix, adapter in settings.adapters or ()]
-        self._routes = [
-            (prefix, httpx2.Client(transport=transport, **common))
-            for prefix, transport in sorted(routes, key=lambda route: -len(route[0]))
-        ]
-        limits = httpx2.Limits(
-            max_connections=settings.max_connections, max_keepalive_connections=settings.max_connections
-        )
-        if settings.http2 and importlib.util.find_spec("h2") is None:
-            raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'")
-        network: dict[str, Any] = {"verify": _tls(settings), "http2": settings.http2, "limits": limits}
-        try:
-            mounts = _proxies(settings.proxies, network)
-            self._default = httpx2.Client(trust_env=settings.proxies is None, mounts=mounts, **network, **common)
-        except ImportError as error:
-            raise ImportError("a SOCKS proxy needs the package socksio: pip install 'httpx2[socks]'") from error
-        except httpx2.InvalidURL as error:
-            raise ValueError(f"a proxy of the environment, such as HTTPS_PROXY, is not at a URL: {error}") from error
+    _library = Library(httpx2.Client, httpx2.HTTPTransport, adapter_transport)
 
-        self._headers = dict(self._default.headers)
-        self._extensions = {"timeout": settings.timeout.as_dict()}
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._counting = threading.RLock()  # reentrant: a signal may close the client in the middle of a count
-        self._in_flight = 0
-        self._closed = False
+        weakref.finalize(self, _close, self._all())
 
     def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
         """Send a call's request and read its answer.
@@ -79,44 +160,21 @@ class Channels:
                 self._in_flight -= 1
             self._hang_up()
 
-    def request(self, call: Call, headers: Mapping[str, str]) -> httpx2.Request:
-        """The HTTP request for a call: the client's headers, the call's own over them, and `headers` over both.
-
-        Made without `httpx2.Client.build_request`, which takes a tenth of the time of a read to merge what is merged
-        here already; and without cookies, which no service of the platform asks for.
-
-        Args:
-            call: The call.
-            headers: By names in lower case.
-        """
-        given = {name.lower(): value for name, value in call.headers.items()}
-        merged = httpx2.Headers({**self._headers, **given, **headers}, encoding="utf-8")
-        return httpx2.Request(call.method, call.url, headers=merged, content=call.body, extensions=self._extensions)
-
-    def for_url(self, url: str) -> httpx2.Client:
-        """The HTTP client that requests to `url` go through."""
-        return self.adapted(url) or self._default
-
-    def adapted(self, url: str) -> httpx2.Client | None:
-        """The HTTP client with the adapter that is mounted for `url`, if there is one."""
-        for prefix, client in self._routes:
-            if url.lower().startswith(prefix):
-                return client
-        return None
-
     def close(self) -> None:
         """Send nothing more, and close every connection as soon as no request is under way."""
         self._closed = True
         self._hang_up()
 
     def _hang_up(self) -> None:
-        # Not under a request: a connection that it opens afterwards would never be closed.
         with self._counting:
-            if not self._closed or self._in_flight:
+            if not self._idle:
                 return
-        for _, client in self._routes:
-            client.close()
-        self._default.close()
+        _close(self._all())
+
+
+def _close(clients: Iterable[httpx2.Client]) -> None:
+    for client in clients:
+        client.close()
 
 
 def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
@@ -134,68 +192,17 @@ def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
     return made
 
 
-def _adapter(adapter: Any, settings: Settings) -> httpx2.BaseTransport:
-    if isinstance(adapter, httpx2.BaseTransport):
-        return adapter
-    if not hasattr(adapter, "send"):
-        raise ValueError(f"an adapter is an httpx2.BaseTransport or an adapter of requests, not {adapter!r}")
-    from sequoia.requests_adapter import RequestsTransport  # noqa: PLC0415 - requests is an extra
-
-    certificates = None
-    if settings.auth_type is AuthType.MUTUAL:
-        certificates = (str(settings.client_cert), str(settings.client_key))
-    verify = settings.server_cert or settings.verify
-    return RequestsTransport(adapter, verify=str(verify) if isinstance(verify, str | Path) else True, cert=certificates)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
-    """The TLS context: the caller's, one made of the caller's files, or httpx2's own."""
-    if settings.auth_type is AuthType.MUTUAL:
-        context = _trusting(settings.server_cert, "server_cert")
-        try:
-            context.load_cert_chain(
-                _file(settings.client_cert, "client_cert"), _file(settings.client_key, "client_key"), _no_password
-            )
-        except OSError as error:
-            raise ValueError(f"client_cert and client_key are not a PEM certificate and its key: {error}") from error
-        return context
-    if isinstance(settings.verify, str | Path):
-        return _trusting(settings.verify, "verify")
-    if isinstance(settings.verify, ssl.SSLContext):
-        return settings.verify
-    # httpx2 would make one for each proxy, and without the proxies of the environment it would not read SSL_CERT_FILE.
-    return httpx2.create_ssl_context()
-
-
-def _no_password() -> NoReturn:
-    # OpenSSL would ask for it on the terminal, and wait.
-    raise ValueError("client_key is encrypted: give a key without a pass phrase")
-
-
-def _trusting(path: str | Path | None, name: str) -> ssl.SSLContext:
-    trusted = _file(path, name)
-    try:
-        folder = Path(trusted).is_dir()
-        return ssl.create_default_context(cafile=None if folder else trusted, capath=trusted if folder else None)
-    except ssl.SSLError as error:
-        raise ValueError(f"{name} is not a file of PEM certificates: {trusted}: {error}") from error
-
-
-def _file(path: str | Path | None, name: str) -> str:
-    if path is None or not os.access(path, os.R_OK):
-        raise ValueError(f"{name} cannot be read: {path}")
-    return str(path)
-
-
-def _proxies(proxies: Mapping[str, str | None] | None, network: Mapping[str, Any]) -> dict[str, httpx2.BaseTransport]:
-    mounts: dict[str, httpx2.BaseTransport] = {}
+def _proxies(
+    proxies: Mapping[str, str | None] | None, transport: Callable[..., Any], network: Mapping[str, Any]
+) -> dict[str, Any]:
+    mounts: dict[str, Any] = {}
     for scheme, url in (proxies or {}).items():
         pattern = {"http": "http://", "https": "https://", "all": "all://"}.get(scheme.removesuffix("://"))
         if pattern is None:
             raise ValueError(f'proxies has {scheme!r}: its keys are "http" and "https"')
         if url:
             try:
-                mounts[pattern] = httpx2.HTTPTransport(proxy=url, **network)
+                mounts[pattern] = transport(proxy=url, **network)
             except (ValueError, httpx2.InvalidURL):
                 # Without the reason: it shows the URL, and that may carry a password.
                 raise ValueError(

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from tests.contract.conftest import Connect, Serve
 from tests.contract.data import load_contents, sent
-from tests.contract.servers import TOKEN, Served, as_json, registry
+from tests.contract.servers import TOKEN, Arrived, Served, TinyServer, as_json, registry
 
 from sequoia import AuthType, Client, InstantClock
 from sequoia.error import AuthorisationError, HttpError
@@ -185,6 +185,65 @@ def test_no_auth_sends_no_token(connect: Connect, sandbox: Sandbox, owner: str) 
     with pytest.raises(HttpError, match="401"):
         client.metadata.contents.browse(owner)
     assert [one.headers.get("authorization") for one in sandbox.requests] == [None, None]
+
+
+# A registry that wants a token
+
+
+def guarded(request: Arrived) -> Served:
+    """Lets in who has the right token."""
+    if request.headers.get("authorization") != "Bearer right":
+        return as_json({"statusCode": 401, "error": "Unauthorized", "message": "Missing authentication"}, 401)
+    return registry()
+
+
+def tokens_sent(server: TinyServer) -> list[str | None]:
+    return [one.headers.get("authorization") for one in server.arrived]
+
+
+def test_a_registry_that_wants_a_token_gets_the_caller_s_own_when_it_asks(connect: Connect, serve: Serve) -> None:
+    server = serve(guarded)
+    client = connect(server.registry_url, auth_type=AuthType.BYO_TOKEN, byo_token="right")
+    client.refresh()
+    assert tokens_sent(server) == [None, "Bearer right"] * 2
+
+
+def test_a_function_gives_the_registry_a_token_and_another_one_after_a_401(connect: Connect, serve: Serve) -> None:
+    server = serve(guarded)
+    tokens = iter(["stale", "right"])
+    connect(server.registry_url, auth_type=AuthType.BYO_TOKEN, byo_token=lambda: next(tokens))
+    assert tokens_sent(server) == [None, "Bearer stale", "Bearer right"]
+
+
+def test_a_registry_behind_a_redirect_to_another_origin_gets_no_token(connect: Connect, serve: Serve) -> None:
+    server = serve(guarded)
+    gateway = serve(lambda request: Served(301, headers={"location": server.origin + request.target}))
+    with pytest.raises(HttpError, match="Missing authentication") as refused:
+        connect(gateway.registry_url, auth_type=AuthType.BYO_TOKEN, byo_token="right")
+    assert "redirect" in refused.value.__notes__[0]
+    assert tokens_sent(gateway) == tokens_sent(server) == [None]
+
+
+def test_a_registry_over_plain_http_gets_no_token(connect: Connect, serve: Serve) -> None:
+    proxy = serve(guarded)
+    with pytest.raises(HttpError, match="Missing authentication"):
+        connect(
+            "http://registry.example.com/services/acme",
+            auth_type=AuthType.BYO_TOKEN,
+            byo_token="right",
+            proxies={"http": proxy.origin},
+        )
+    assert tokens_sent(proxy) == [None]
+
+
+@pytest.mark.parametrize("kind", [AuthType.CLIENT_GRANT, AuthType.NO_AUTH])
+def test_a_client_without_a_token_of_its_own_cannot_read_it(kind: AuthType, connect: Connect, serve: Serve) -> None:
+    server = serve(guarded)
+    with pytest.raises(HttpError, match="Missing authentication") as refused:
+        connect(server.registry_url, auth_type=kind)
+    assert refused.value.status_code == 401
+    assert "BYO_TOKEN" in refused.value.__notes__[0]
+    assert tokens_sent(server) == [None]
 
 
 # Where a secret may go

@@ -186,15 +186,15 @@ def test_what_a_route_lacks_is_named_before_it_is_asked(client: Client, sandbox:
     sandbox.requests.clear()
     with pytest.raises(ValueError, match="needs flowExecutionRef"):
         route.fetch()
-    assert not sandbox.requests
+    assert [request.path for request in sandbox.requests] == ["/descriptor/raw"]
 
 
 def test_a_route_that_there_is_not(client: Client) -> None:
     with pytest.raises(ResourceNotFound, match="did you mean 'flowExecutionProgress'"):
-        client.workflow.route("flowExecutionProgres")
+        client.workflow.route("flowExecutionProgres").fetch()
 
 
 def test_routes_need_the_descriptor(client: Client, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(status=404, service="workflow", path="/descriptor/raw", times=1))
     with pytest.raises(ClientError, match="descriptor of the service workflow cannot be read"):
-        client.workflow.route("flowExecutionProgress")
+        client.workflow.route("flowExecutionProgress").fetch(flowExecutionRef="a:b")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,8 @@ from tests.contract.servers import Arrived, Served, as_json, registry
 from sequoia import AuthType, Client, Criteria, Inclusion, field, where
 from sequoia.error import BadRequest, CriteriaError, PaginationLoopError, UnsafeLinkError
 from sequoia.sandbox import Sandbox
+
+NUMBERS = {"c-000": 610, "c-001": 0, "c-002": 2}
 
 
 def walk(pages: Iterable[list[dict[str, Any]]], seen: list[str]) -> None:
@@ -119,6 +122,34 @@ def test_a_sub_request_that_was_refused_is_an_error(client: Client, sandbox: San
     assert refused.value.correlation_id == browse.correlation_id
     with pytest.raises(BadRequest):
         _ = browse.linked("assets").resources
+
+
+def test_each_page_of_a_loop_has_its_own_linked_resources(client: Client, sandbox: Sandbox, owner: str) -> None:
+    load_contents(sandbox, owner, 3)
+    stored = {f"{owner}:{name}": load_assets(sandbox, owner, name, number) for name, number in NUMBERS.items()}
+    criteria = where().include("assets").per_page(1)
+    for page in client.metadata.contents.browse(owner, criteria):
+        found: list[str] = []
+        walk(page.linked("assets"), found)
+        assert found == stored[page.resource["ref"]]
+        assert [one["ref"] for one in page.linked("assets").resources] == found[:500]
+
+
+def test_what_could_not_be_linked_is_told(
+    client: Client, sandbox: Sandbox, owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    refs = load_contents(sandbox, owner, 12, categoryRefs=[f"{owner}:gone"])
+    criteria = where().include("categories").per_page(4)
+    with caplog.at_level(logging.WARNING, logger="sequoia"):
+        pages = list(client.metadata.contents.browse(owner, criteria))
+    assert [error.status_code for page in pages for error in page.linked_errors] == [404, 404, 404]
+    assert pages[0].linked_errors[0].relationship == "categories"
+    assert [one for page in pages for one in page.linked("categories").resources] == []
+    assert len([one for one in caplog.records if "categories: 404 Not Found" in one.getMessage()]) == 1
+    caplog.clear()
+    read = client.metadata.contents.read(owner, refs, criteria=where().include("categories"))
+    assert {error.status_code for error in read.linked_errors} == {404}
+    assert "linked resources are missing: categories" in caplog.text
 
 
 def astray(link: str) -> Served:

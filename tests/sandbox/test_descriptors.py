@@ -103,6 +103,8 @@ def test_the_workflow_service_tells_its_routes() -> None:
     assert [(route["method"], route["path"]) for route in routes] == [
         ("GET", "/flow-execution-progress/{flowExecutionRef}"),
         ("GET", "/execution-progress/{owner}:{ref}"),
+        ("GET", "/robots.txt"),
+        ("GET", "/"),
     ]
 
 

@@ -154,7 +154,8 @@ def test_links_carry_operators_encoded(value: str, mode: str) -> None:
 
 def test_a_query_of_negations_has_one_parameter_in_links(service: DataService) -> None:
     body = get(service, "/data/contents?owner=acme&perPage=1&withTitle=!Ash&withTitle=!Wind")
-    assert "withTitle=%21Ash%7C%7CWind" in body["meta"]["next"]
+    assert "withTitle" not in body["meta"]["next"]
+    assert body["meta"]["next"].count("_query=") == 1
     assert names(get(service, body["meta"]["next"])) == "d"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sequoia.sandbox.dataservice import DataService
 from sequoia.sandbox.descriptors import builtin_descriptors
-from sequoia.sandbox.paging import Token, link, once, page_link
+from sequoia.sandbox.paging import FOLDED, Token, fold, folded, link, page_link
 from sequoia.sandbox.schema import Schema
 from sequoia.sandbox.store import Store
 from sequoia.sandbox.values import HIGH, LOW
@@ -190,9 +190,21 @@ def test_no_link_leads_past_the_last_page_that_is_served() -> None:
     store.close()
 
 
-def test_names_occur_once() -> None:
-    assert once((("a", "1"), ("b", "2"), ("a", "3"), ("a", "1"))) == [("a", "1&&3"), ("b", "2")]
-    assert once((("a", "1||2"), ("a", "3"))) == [("a", "1||2"), ("a", "3")]
+def test_what_a_link_cannot_carry_is_folded() -> None:
+    pairs = (("a", "1"), ("b", "2||3:é"), ("a", "3"), ("a", "1"), ("c", "x=y"), ("d", "4"))
+    *kept, (name, text) = fold(pairs, "d")
+    assert kept == [("b", "2||3:é")]
+    assert name == FOLDED
+    assert text.replace("-", "a").replace("_", "a").isalnum()
+    assert folded(text) == (("a", "1"), ("a", "3"), ("c", "x=y"), ("d", "4"))
+    assert fold(pairs[:2]) == [*pairs[:2]]
+
+
+@pytest.mark.parametrize("text", ["", "x", "e30", "%", "é", "W1siYSJdXQ", "bnVsbA", "W" * 100_000])
+def test_what_is_no_folded_query(text: str, service: DataService) -> None:
+    assert folded(text) is None
+    with pytest.raises(WireError, match="_query is invalid"):
+        service.handle(Request("GET", "/data/contents", ((FOLDED, text),)), user="a:b")
 
 
 def test_links_are_encoded_in_full() -> None:

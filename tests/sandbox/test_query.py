@@ -258,10 +258,14 @@ def test_the_known_refusal_of_a_bad_field(service: DataService) -> None:
         ("resources=no", "resources", "true or false"),
         ("owner=acme&owner=zoo", "owner", "twice"),
         ("include=colours", "include", "colours is not allowed"),
-        ("include=assets<intersect>", "include", "not supported by this sandbox yet"),
+        ("include=colours<intersect>", "include", "colours is not allowed"),
+        ("include=assets<intersect>&count=type", "count", "together with <intersect>"),
+        ("include=assets<intersect>&assets.withColour=red", "assets.withColour", "not allowed"),
+        ("include=assets<intersect>&assets.perPage=0", "assets.perPage", "from 1 to 100"),
         ("assets.fields=ref", "assets.fields", "assets is not included"),
-        ("include=assets&assets.perPage=3", "assets.perPage", "not allowed"),
-        ("include=assets&assets.withContentRef=a:b", "assets.withContentRef", "not allowed"),
+        ("include=assets&assets.page=3", "assets.page", "not allowed"),
+        ("include=assets&assets.continue=e30", "assets.continue", "must be true"),
+        ("include=assets&assets._pretty=true", "assets._pretty", "not allowed"),
     ],
 )
 def test_what_is_not_understood_is_refused(service: DataService, query: str, key: str, reason: str) -> None:
@@ -308,4 +312,21 @@ def test_predefined_filters_of_a_descriptor() -> None:
     assert len(get(zoo, "young=false", "/data/animals")["animals"]) == 3
     assert [item["name"] for item in get(zoo, "young=true&withKind=!pup", "/data/animals")["animals"]] == ["kit"]
     assert "withAge, which is no filter" in refusal(zoo, "old=true", "/data/animals")["message"]
+    store.close()
+
+
+def test_lang_reaches_into_objects() -> None:
+    part = {
+        "title": {"type": "string", "localisedBy": "localisedTitle"},
+        "localisedTitle": {"type": "string", "localisationOf": "title"},
+    }
+    fields = {"parts": {"array": True, "fields": part}, "cover": {"fields": part}}
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields}}}), store)
+    texts = {"title": "One", "localisedTitle": {"fr": "Un"}}
+    made.load("films", [{"owner": "a", "name": "f", "parts": [texts, {"title": "Two"}], "cover": texts}], user="a:b")
+    (film,) = get(made, "lang=fr&fields=parts.title,cover.title", "/data/films")["films"]
+    assert film == {"parts": [{"title": "Un"}, {"title": "Two"}], "cover": {"title": "Un"}}
+    (film,) = get(made, "lang=de", "/data/films")["films"]
+    assert film["cover"] == texts
     store.close()

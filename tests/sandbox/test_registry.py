@@ -1,4 +1,10 @@
+"""The registry: its list, one service of it, and the registrations that somebody stores there."""
+
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -79,3 +85,130 @@ def test_every_service_describes_itself_to_anybody(name: str, sandbox: Sandbox, 
     assert plain.json() == slashed.json() == pretty.json()
     assert b"\n" not in plain.content
     assert pretty.content.startswith(b'{\n  "')
+
+
+@pytest.fixture(autouse=True)
+def nobody_registered(running: Sandbox) -> Iterator[None]:
+    """What one test registers is not there in the next."""
+    yield
+    running.reset()
+
+
+def services(sandbox: Sandbox, http: httpx2.Client, owner: str = "acme") -> dict[str, dict[str, Any]]:
+    answer = http.get(f"{sandbox.location('registry')}/services/{owner}")
+    assert answer.status_code == 200
+    return {item["name"]: item for item in answer.json()["services"]}
+
+
+def register(sandbox: Sandbox, http: httpx2.Client, bearer: dict[str, str], **service: str) -> httpx2.Response:
+    url = f"{sandbox.location('registry')}/data/services"
+    return http.post(url, headers=bearer, json={"services": [service]})
+
+
+def test_the_services_are_resources_too(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
+    url = f"{sandbox.location('registry')}/data/services"
+    body = http.get(url, headers=bearer, params={"owner": "root", "sort": "name", "fields": "ref,location"}).json()
+
+    assert [item["ref"] for item in body["services"]] == [
+        "root:identity", "root:metadata", "root:registry", "root:validation", "root:workflow",
+    ]  # fmt: skip
+    assert body["services"][0]["location"] == sandbox.location("identity")
+    one = http.get(f"{url}/root:metadata", headers=bearer).json()["services"][0]
+    assert (one["title"], one["createdBy"]) == ("Metadata", "root:registry")
+    assert http.get(url).status_code == 401
+
+
+def test_a_registration_of_one_owner(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
+    before = services(sandbox, http)
+    more = {"owner": "zoo", "name": "animals", "location": "https://animals.example.test"}
+    other = {"owner": "zoo", "name": "metadata", "title": "Another", "location": "http://127.0.0.1:1"}
+    assert register(sandbox, http, bearer, **more).status_code == 201
+    assert register(sandbox, http, bearer, **other).status_code == 201
+
+    found = services(sandbox, http, "zoo")
+    assert list(found) == [*before, "animals"]
+    assert found["animals"] == {**more, "title": "animals", "ref": "zoo:animals"}
+    assert found["metadata"] == {**other, "ref": "zoo:metadata"}
+    assert found["identity"] == before["identity"]
+    assert services(sandbox, http) == before
+    one = http.get(f"{sandbox.location('registry')}/services/zoo/metadata").json()
+    assert one == {"meta": {}, "services": [found["metadata"]]}
+    assert http.get(f"{sandbox.location('registry')}/services/acme/animals").status_code == 404
+
+    data = f"{sandbox.location('registry')}/data/services"
+    moved = {"services": [{**more, "location": "https://moved.example.test"}]}
+    assert http.put(f"{data}/zoo:animals", headers=bearer, json=moved).status_code == 200
+    assert services(sandbox, http, "zoo")["animals"]["location"] == "https://moved.example.test"
+    assert http.delete(f"{data}/zoo:animals,zoo:metadata", headers=bearer).status_code == 204
+    assert services(sandbox, http, "zoo") == before
+
+
+def test_a_client_finds_a_service_that_was_registered(
+    sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client
+) -> None:
+    register(sandbox, http, bearer, owner="acme", name="films", location=sandbox.location("metadata"))
+    with sandbox.client() as client:
+        assert client.films.contents.browse("acme").resources == []
+
+
+@pytest.mark.parametrize(
+    "location", ["https://a.example.test/", "https://a.example.test/path", "a.example.test", "ftp://a", ""]
+)
+def test_a_location_is_an_origin(location: str, sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
+    answer = register(sandbox, http, bearer, owner="zoo", name="animals", location=location)
+
+    assert answer.status_code == 400
+    assert answer.json()["validation"] == {"source": "payload", "keys": ["location"]}
+
+
+def test_the_sandbox_own_services_cannot_be_changed(
+    sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client
+) -> None:
+    before = services(sandbox, http)
+    data = f"{sandbox.location('registry')}/data/services"
+    service = {"owner": "root", "name": "metadata", "location": "https://other.example.test"}
+    answers = [
+        register(sandbox, http, bearer, **service),
+        http.post(data, headers=bearer, json={"services": service}),
+        http.put(f"{data}/root:metadata", headers=bearer, json={"services": [service]}),
+        http.delete(f"{data}/zoo:x,root:metadata", headers=bearer),
+        http.delete(f"{data}/zoo:x%2Croot%3Ametadata", headers=bearer),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert answers[0].json()["message"].startswith("root:metadata is a service of the sandbox itself")
+    assert services(sandbox, http) == before
+    assert register(sandbox, http, bearer, **{**service, "name": "extra"}).status_code == 201
+    assert "extra" in services(sandbox, http, "anybody")
+
+
+def test_a_reset_forgets_registrations_but_no_service(
+    sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client
+) -> None:
+    register(sandbox, http, bearer, owner="acme", name="animals", location="https://animals.example.test")
+    sandbox.load("registry", "services", [{"owner": "acme", "name": "plants", "location": "https://p.example.test"}])
+    assert {"animals", "plants"} <= services(sandbox, http).keys()
+    sandbox.reset()
+
+    found = services(sandbox, http)
+    assert list(found) == ["registry", "identity", "metadata", "workflow", "validation"]
+    assert found["metadata"]["location"] == sandbox.location("metadata")
+
+
+def test_a_data_file_keeps_registrations_but_not_the_ports_of_the_sandbox(tmp_path: Path, http: httpx2.Client) -> None:
+    plants = {"owner": "acme", "name": "plants", "location": "https://plants.example.test"}
+    with Sandbox(data=tmp_path / "data.db") as first:
+        first.load("registry", "services", [plants])
+        assert services(first, http)["plants"]["location"] == plants["location"]
+    with Sandbox(data=tmp_path / "data.db") as second:
+        found = services(second, http)
+        assert found["plants"]["location"] == plants["location"]
+        assert found["metadata"]["location"] == second.location("metadata")
+
+
+def test_a_registry_descriptor_of_ones_own_keeps_the_services(http: httpx2.Client) -> None:
+    own = {"name": "registry", "title": "Mine", "resourcefuls": {"tenants": {"fields": {}}}}
+    with Sandbox(descriptors=[own]) as sandbox:
+        assert services(sandbox, http)["registry"]["title"] == "Mine"
+        described = http.get(f"{sandbox.location('registry')}/descriptor/raw").json()
+        assert set(described["resourcefuls"]) == {"tenants", "services"}

@@ -103,7 +103,7 @@ def test_head_is_get_without_a_body(sandbox: Sandbox, bearer: dict[str, str], ht
 def test_the_harmless_paths_answer_and_unknown_ones_do_not(name: str, sandbox: Sandbox, http: httpx2.Client) -> None:
     location = sandbox.location(name)
 
-    assert http.get(location).json()["name"] == name
+    assert http.get(f"{location}/docs").json()["name"] == name
     assert http.get(f"{location}/robots.txt").text.startswith("User-agent: *")
     for path in ("/nothing", "//", "/descriptor", "/descriptor/raw/more", "/%2F", "/../etc"):
         answer = http.get(location + path)

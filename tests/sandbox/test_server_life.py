@@ -81,7 +81,9 @@ def test_a_stop_ends_threads_sockets_and_open_connections(http: httpx2.Client) -
     before = set(threading.enumerate())
     sandbox = Sandbox().start()
     locations = [sandbox.location(name) for name in ("registry", "identity", "metadata", "workflow", "validation")]
-    assert [http.get(location).status_code for location in locations] == [200] * 5  # five idle connections stay open
+    assert [http.get(f"{location}/docs").status_code for location in locations] == [
+        200
+    ] * 5  # five idle connections stay open
     sandbox.stop()
 
     assert set(threading.enumerate()) == before
@@ -175,6 +177,12 @@ def test_an_announcement_that_fails_leaves_nothing_behind(http: httpx2.Client) -
         {"token_lifetime": 0},
         {"embedded_pages": 0},
         {"embedded_pages": 6},
+        {"consistency_delay": -0.1},
+        {"consistency_delay": 3601},
+        {"consistency_delay": float("nan")},
+        {"mutual_tls": True},
+        {"redirect_http": True},
+        {"ca_dir": "ca"},
     ],
 )
 def test_arguments_that_make_no_sense_are_named(arguments: dict[str, Any]) -> None:

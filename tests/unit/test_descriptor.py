@@ -28,14 +28,16 @@ DESCRIPTOR = Descriptor.parse(
 )
 
 
-@pytest.mark.parametrize("spelling", ["offer-templates", "offerTemplates", "offer_templates"])
+@pytest.mark.parametrize(
+    "spelling", ["offer-templates", "offerTemplates", "offer_templates", "offerTemplate", "offer_template"]
+)
 def test_a_resource_is_found_in_any_spelling(spelling: str) -> None:
     assert DESCRIPTOR.resource(spelling).hyphenated_plural_name == "offer-templates"
 
 
 def test_an_unknown_resource_is_answered_with_the_close_matches() -> None:
-    with pytest.raises(ResourceNotFound, match="'cinema' has no resource 'film': did you mean 'films'") as caught:
-        DESCRIPTOR.resource("film")
+    with pytest.raises(ResourceNotFound, match="'cinema' has no resource 'filns': did you mean 'films'") as caught:
+        DESCRIPTOR.resource("filns")
     assert caught.value.status_code == 404
 
 

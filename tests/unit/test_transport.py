@@ -12,11 +12,11 @@ import httpx2
 import pytest
 import trustme
 
-from sequoia import transport
 from sequoia.auth import AuthType
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, Timeout, TooManyRedirects
 from sequoia.settings import Settings
+from sequoia.tls import tls_context
 from sequoia.transport import Channels, transport_error
 
 URL = "https://registry.test/services/acme"
@@ -219,7 +219,7 @@ def test_the_environments_certificates_are_trusted_whatever_the_proxies(
     bundle = tmp_path / "bundle.pem"
     trustme.CA().cert_pem.write_to_path(bundle)
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    context = transport._tls(Settings.of(URL, {"auth_type": AuthType.NO_AUTH, "proxies": proxies}))
+    context = tls_context(Settings.of(URL, {"auth_type": AuthType.NO_AUTH, "proxies": proxies}))
     assert len(context.get_ca_certs()) == 1
 
 

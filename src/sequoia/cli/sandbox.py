@@ -57,6 +57,26 @@ class _DemoSize(click.ParamType[bool | int]):
 )
 @click.option("--data", metavar="FILE", help="Keep the data in this file; without it, they are lost at the end.")
 @click.option("--token-lifetime", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds.")
+@click.option(
+    "--embedded-pages",
+    type=click.IntRange(1, 5),
+    default=5,
+    show_default=True,
+    help="Pages of linked resources that come with a page.",
+)
+@click.option("--registry-auth", is_flag=True, help="The registry refuses requests without a token.")
+@click.option(
+    "--consistency-delay",
+    type=float,
+    default=0,
+    metavar="SECONDS",
+    help="Browses see a write only after this time; reads by ref see it at once.",
+)
+@click.option("--gzip", is_flag=True, help="Compress larger answers for clients that accept it.")
+@click.option("--https", is_flag=True, help="Serve https, with certificates made on the spot.")
+@click.option("--mutual-tls", is_flag=True, help="Demand a certificate from clients, in place of a token.")
+@click.option("--ca-dir", metavar="DIR", help="Keep the authority and the client's certificate in this folder.")
+@click.option("--redirect-http", is_flag=True, help="Serve plain http beside it, which answers 301 to https.")
 def sandbox(descriptors: tuple[str, ...], demo: bool | int | None, **options: Any) -> None:
     """Serve a Sequoia on this machine, and print the variables that point a program at it.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
-from sequoia.sandbox.describe import describe_service
+from sequoia.sandbox.describe import F, describe_resource, describe_service
+from sequoia.sandbox.describe_routes import describe_route, root_routes
 from sequoia.sandbox.descriptors import builtin_descriptors
 from sequoia.sandbox.errors import SandboxError
 from sequoia.sandbox.schema import Schema
@@ -41,7 +41,7 @@ def gather_descriptors(sources: Iterable[DescriptorSource]) -> dict[str, dict[st
         SandboxError: A descriptor that cannot be read or is broken; the message names the file and the place.
     """
     descriptors = {
-        "registry": _service("registry", "Registry", "The services and their locations", _REGISTRY_ROUTES),
+        "registry": _registry(),
         "identity": _service("identity", "Identity", "Access tokens", _IDENTITY_ROUTES),
         **builtin_descriptors(),
         "validation": _service("validation", "Validation", "Rules that documents are held against", _VALIDATION_ROUTES),
@@ -58,6 +58,10 @@ def gather_descriptors(sources: Iterable[DescriptorSource]) -> dict[str, dict[st
         if name in given:
             raise SandboxError(f"{label} is a second descriptor of the service {name!r}; give one of them only")
         given[name] = {"title": name, "description": "", "routes": [], **descriptor}
+    if "registry" in given:
+        # The sandbox keeps its own services there, so this resource is described by the sandbox.
+        resources = given["registry"]["resourcefuls"] | descriptors["registry"]["resourcefuls"]
+        given["registry"] = {**given["registry"], "resourcefuls": resources}
     return descriptors | given
 
 
@@ -68,57 +72,41 @@ def _read(source: DescriptorSource) -> dict[str, Any]:
     return content
 
 
-def _service(name: str, title: str, description: str, routes: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The descriptor of a service without resources."""
-    roots = (
-        _route("root", "GET", "/robots.txt", "What crawlers may read"),
-        _route("root", "GET", "/", "The name of this service"),
+def _service(
+    name: str, title: str, description: str, routes: Iterable[dict[str, Any]], resources: Iterable[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """The descriptor of a service that is more than its resources."""
+    return describe_service(name, title, description, resources, [*routes, *root_routes()])
+
+
+def _registry() -> dict[str, Any]:
+    """The registry, which is a data service as well: each registration is a resource."""
+    location = {"required": True, "typeInfo": {"name": "origin", "pattern": r"https?://[^/?#\s]+"}}
+    fields = (
+        F("title", "string", "The name of the service for people", "with", {"sort": True}, prefix=True),
+        F("description", "text", "What the service is for"),
+        F("location", "string", "The origin of the service, without a path", "with", location, prefix=True),
     )
-    return describe_service(name, title, description, (), [*routes, *roots])
-
-
-def _route(name: str, method: str, path: str, description: str, query: tuple[str, ...] = ()) -> dict[str, Any]:
-    """One business endpoint; its path parameters are read off the path, and `{x?}` is an optional one."""
-    return {
-        "name": name,
-        "title": name,
-        "path": path,
-        "method": method,
-        "description": description,
-        "notes": [],
-        "tags": [],
-        "actions": [],
-        "stability": "stable",
-        "auth": False,
-        "inputs": {
-            "params": [_input(parameter, required=not optional) for parameter, optional in _parameters(path)],
-            "query": [_input(parameter, required=False) for parameter in query],
-            "payload": [],
-            "headers": [],
-        },
-        "responses": [],
-    }
-
-
-def _parameters(path: str) -> list[tuple[str, str]]:
-    return re.findall(r"\{(\w+)(\??)\}", path)
-
-
-def _input(name: str, *, required: bool) -> dict[str, Any]:
-    return {"name": name, "type": "string", "required": required, "description": "", "examples": [], "invalids": []}
+    services = describe_resource("registry", "services", "service", "Where a service is found", fields)
+    # The usual pattern of a text lets more through than clients can use.
+    services["fields"]["location"] |= location
+    return _service("registry", "Registry", "The services and their locations", _REGISTRY_ROUTES, [services])
 
 
 _BEARER = {"strategies": ["bearer"], "mode": "required"}
-_REGISTRY_ROUTES = (_route("services", "GET", "/services/{owner}/{service?}", "The services of an owner"),)
+_REGISTRY_ROUTES = (describe_route("services", "GET", "/services/{owner}/{service?}", "The services of an owner"),)
 _IDENTITY_ROUTES = (
-    _route("token", "POST", "/oauth/token", "Exchanges a grant for an access token"),
-    _route("revoke", "POST", "/oauth/revoke", "Makes an access token stop working"),
-    _route("login", "POST", "/pauth/token", "Exchanges a user's name and password for an access token"),
-    {**_route("tenants", "GET", "/pauth/tenants", "The tenants of the user"), "auth": _BEARER},
-    {**_route("access", "GET", "/pauth/access", "What the user may do", ("tenants", "actions")), "auth": _BEARER},
-    _route("passwords", "POST", "/pauth/passwords", "Replaces a password"),
-    _route("passwordResets", "POST", "/pauth/password-resets", "Asks for a token that replaces a password"),
+    describe_route("token", "POST", "/oauth/token", "Exchanges a grant for an access token"),
+    describe_route("revoke", "POST", "/oauth/revoke", "Makes an access token stop working"),
+    describe_route("login", "POST", "/pauth/token", "Exchanges a user's name and password for an access token"),
+    {**describe_route("tenants", "GET", "/pauth/tenants", "The tenants of the user"), "auth": _BEARER},
+    {
+        **describe_route("access", "GET", "/pauth/access", "What the user may do", ("tenants", "actions")),
+        "auth": _BEARER,
+    },
+    describe_route("passwords", "POST", "/pauth/passwords", "Replaces a password"),
+    describe_route("passwordResets", "POST", "/pauth/password-resets", "Asks for a token that replaces a password"),
 )
 _VALIDATION_ROUTES = (
-    _route("validate", "POST", "/v/{owner}/{rule}", "Holds a document against a rule", ("validation",)),
+    describe_route("validate", "POST", "/v/{owner}/{rule}", "Holds a document against a rule", ("validation",)),
 )

@@ -1,6 +1,7 @@
 """The business endpoints: the progress of a flow execution, and the validation of a document.
 
-A service answers those of them that the `routes` of its descriptor declare, whatever the name of the service is.
+A service answers those of them that the `routes` of its descriptor declare, whatever the name of the service is. All
+others that it declares are answered with a 501, so that nobody takes them for a mistyped path.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 from sequoia.sandbox.routing import Route, split_path
 from sequoia.sandbox.wire import Reply, Request, WireError, json_reply
 
-__all__ = ["Business"]
+__all__ = ["Business", "unserved_routes"]
 
 
 class Business:
@@ -51,10 +52,27 @@ class Business:
         return Reply(200, progress)
 
 
+def unserved_routes(descriptor: Mapping[str, Any]) -> tuple[Route, ...]:
+    """All endpoints that a descriptor declares, each refused; a service tries them after all that it can answer."""
+    return tuple(_unserved(route) for route in descriptor.get("routes", ()))
+
+
+def _unserved(route: Mapping[str, Any]) -> Route:
+    """One endpoint that nothing is known of but that it is declared."""
+    method, path = str(route.get("method", "GET")).upper(), str(route["path"])
+
+    def refuse(_: Request, __: tuple[str, ...]) -> Reply:
+        raise WireError(
+            501, f"{method} {path} is declared, but the sandbox does not know its answer; a fault can give one"
+        )
+
+    return Route(method, path, refuse, anonymous=route.get("auth") is False)
+
+
 def _validate(request: Request, _: tuple[str, ...]) -> Reply:
-    """Accept any JSON: the sandbox knows no rules, but the form of the answer is the platform's."""
+    """Accept any JSON, or nothing: the sandbox knows no rules, but the form of the answer is the platform's."""
     try:
-        msgspec.json.decode(request.body)
+        msgspec.json.decode(request.body or b"null")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise WireError(400, f"Invalid request payload JSON format: {error}", source="payload") from error
     return json_reply(200, {"statusCode": 200, "message": "Valid", "validation": {"source": "query", "keys": []}})

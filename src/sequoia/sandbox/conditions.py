@@ -3,12 +3,27 @@
 # ruff: noqa: S608 - the SQL is put together from fixed parts; every value is a parameter
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sequoia.sandbox.shape import Shape
 from sequoia.sandbox.values import Key
 
-__all__ = ["Arm", "Condition", "Demand", "Formula", "Span", "Statement", "Words", "arms", "candidates", "holds"]
+__all__ = [
+    "Arm",
+    "Condition",
+    "Demand",
+    "Formula",
+    "Hop",
+    "Linked",
+    "Span",
+    "Statement",
+    "Words",
+    "arms",
+    "candidates",
+    "holds",
+    "walked",
+]
 
 Statement = tuple[str, list[Key]]
 """SQL text and its parameters."""
@@ -111,35 +126,162 @@ class Words:
         return 2
 
 
-Demand = Condition | Formula | Words
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step to linked documents.
+
+    Attributes:
+        shape: The tables of the resource whose documents hold the refs.
+        axis: The name of the axis that holds them.
+        forward: From a document to the refs in its field; otherwise from a ref to the documents that hold it.
+    """
+
+    shape: Shape
+    axis: str
+    forward: bool
 
 
-def holds(shape: Shape, demand: Demand) -> Statement:
-    """A demand as an SQL expression over one document, the row `d`; unknown where a value is absent.
+@dataclass(frozen=True, slots=True, eq=False)
+class Linked:
+    """Some document that is reached by these hops meets all these demands.
+
+    Attributes:
+        hops: The way; none at all leads to the document with the same ref.
+        shape: The tables of the reached documents.
+        owner: Their owner; None for any.
+        demands: What one of them must meet.
+    """
+
+    hops: tuple[Hop, ...]
+    shape: Shape
+    owner: str | None
+    demands: tuple[Demand, ...]
+
+    @property
+    def size(self) -> int:
+        """How many parameters the SQL takes, about."""
+        return len(self.hops) + 3 + sum(item.size for item in self.demands)
+
+
+Demand = Condition | Formula | Words | Linked
+
+
+def holds(shape: Shape, demand: Demand, row: str = "d", level: int = 0) -> Statement:
+    """A demand as an SQL expression over one document; unknown where a value is absent.
 
     Args:
         shape: The tables of the resource.
         demand: What must hold.
+        row: The name of the row of the document.
+        level: How many tables lead to it, for names that differ.
     """
+    if isinstance(demand, Linked):
+        return _reached(demand, row, level)
     if isinstance(demand, Words):
-        return f"d.id IN (SELECT rowid FROM {shape.words} WHERE {shape.words} MATCH ?)", [demand.match]
+        return f"{row}.id IN (SELECT rowid FROM {shape.words} WHERE {shape.words} MATCH ?)", [demand.match]
     if isinstance(demand, Formula):
         groups: list[str] = []
         values: list[Key] = []
         for group in demand.alternatives:
-            parts = [holds(shape, item) for item in group]
+            parts = [holds(shape, item, row, level) for item in group]
             groups.append(" AND ".join(text for text, _ in parts))
             values += [value for _, more in parts for value in more]
         # What is unknown does not hold, and its opposite does.
         return f"({' OR '.join(groups)}) IS {'NOT ' if demand.negated else ''}TRUE", values
     if demand.axis == "ref":
-        return demand.matches("d.ref")
+        return demand.matches(f"{row}.ref")
     if not shape.has_many(demand.axis):
         # The plus keeps SQLite from a walk along this column: where to start has been decided.
-        return demand.matches(f"+d.{shape.column(demand.axis)}")
+        return demand.matches(f"+{row}.{shape.column(demand.axis)}")
     where, values = demand.matches("x.value")
     number = shape.numbers[demand.axis]
-    return f"EXISTS (SELECT 1 FROM {shape.values} AS x WHERE x.id = d.id AND x.axis = {number} AND {where})", values
+    return f"EXISTS (SELECT 1 FROM {shape.values} AS x WHERE x.id = {row}.id AND x.axis = {number} AND {where})", values
+
+
+class _Way:
+    """The tables that lead from one document to those that it is linked to; each is one look-up.
+
+    Of where it has led to, the ref is always known, as an SQL expression; the row, or else the id, only sometimes.
+    """
+
+    def __init__(self, row: str, level: int) -> None:
+        self._level = level
+        self.tables: list[str] = []
+        self.where: list[str] = []
+        self.ref = f"{row}.ref"
+        self._row = row
+        self._id = ""
+
+    def _name(self) -> str:
+        """The name of the next table."""
+        return f"h{self._level + len(self.tables)}"
+
+    def _arrive(self, ref: str, *, row: str = "", number: str = "") -> None:
+        self.ref, self._row, self._id = ref, row, number
+
+    def leave(self) -> None:
+        """Know the ref alone, for a look-up elsewhere."""
+        self._arrive(self.ref)
+
+    def row(self, shape: Shape) -> str:
+        """The row of the document that the way has led to; none is found if there is no such document."""
+        if not self._row:
+            name = self._name()
+            self.tables.append(f"{shape.documents} AS {name}")
+            self.where.append(f"{name}.id = {self._id}" if self._id else f"{name}.ref = {self.ref}")
+            self._arrive(f"{name}.ref", row=name)
+        return self._row
+
+    def go(self, hop: Hop) -> None:
+        """Take one step."""
+        shape, many = hop.shape, hop.shape.has_many(hop.axis)
+        if hop.forward:
+            row, name = self.row(shape), self._name()
+            if many:
+                self.tables.append(f"{shape.values} AS {name}")
+                self.where.append(f"{name}.id = {row}.id AND {name}.axis = {shape.numbers[hop.axis]}")
+            self._arrive(f"{name}.value" if many else f"{row}.{shape.column(hop.axis)}")
+        else:
+            name = self._name()
+            self.tables.append(shape.table(hop.axis, name))
+            column, start = shape.along(hop.axis, name)
+            self.where.append(f"{start}{column} = {self.ref}")
+            self._arrive(f"{name}.ref", row="" if many else name, number=f"{name}.id")
+
+
+def _reached(demand: Linked, row: str, level: int) -> Statement:
+    """The demand of a linked document as an SQL expression over the one that it is linked to."""
+    way = _Way(row, level)
+    for hop in demand.hops:
+        way.go(hop)
+    if not demand.hops:
+        # The document of the same ref may be one of another resource.
+        way.leave()
+    values: list[Key] = []
+    end = ""
+    if demand.demands or not demand.hops or demand.hops[-1].forward:
+        # A ref in a field may lead nowhere.
+        end = way.row(demand.shape)
+    where = way.where
+    if demand.owner is not None:
+        where.append(f"{way.ref} > ? AND {way.ref} < ?")
+        values += [f"{demand.owner}:", f"{demand.owner};"]
+    for item in demand.demands:
+        text, more = holds(demand.shape, item, end, level + len(way.tables))
+        where.append(text)
+        values += more
+    # CROSS JOIN keeps the written order of the tables: from the document on.
+    return f"EXISTS (SELECT 1 FROM {' CROSS JOIN '.join(way.tables)} WHERE {' AND '.join(where)})", values
+
+
+def walked(shape: Shape, demands: Iterable[Demand]) -> Iterator[tuple[Shape, str]]:
+    """The axes whose indexes these demands may be found along, each with the tables that it belongs to."""
+    for demand in demands:
+        if isinstance(demand, Condition) and demand.indexed:
+            yield shape, demand.axis
+        elif isinstance(demand, Linked):
+            yield from ((hop.shape, hop.axis) for hop in demand.hops if not hop.forward)
+            yield from walked(demand.shape, (item for item in demand.demands if isinstance(item, Linked)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Database:
     def __init__(self, path: str | None, *, now: str) -> None:
         self.lock = threading.RLock()
         self._depth = 0
+        self._indexes: set[str] = set()
         try:
             self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
@@ -109,10 +110,24 @@ class Database:
             else:
                 self.each(start + marks, chunk)
 
-    @property
-    def in_transaction(self) -> bool:
-        """Whether what is written now can still be undone."""
-        return self._depth > 0
+    def make_index(self, name: str, statement: str) -> None:
+        """Have an index.
+
+        Args:
+            name: Its name.
+            statement: Makes it, unless it is there.
+        """
+        with self.lock:
+            if name not in self._indexes:
+                self._connection.execute(statement)
+                if self._depth == 0:  # a transaction may be undone, and the index with it
+                    self._indexes.add(name)
+
+    def drop_index(self, name: str) -> None:
+        """Do without an index, whether it is there or not."""
+        with self.lock:
+            self._indexes.discard(name)
+            self._connection.execute(f"DROP INDEX IF EXISTS {name}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -10,14 +10,17 @@ from urllib.parse import unquote
 
 import msgspec
 
+from sequoia.sandbox.archive import Archive
 from sequoia.sandbox.browse import browse
+from sequoia.sandbox.consistency import Current, Lag
 from sequoia.sandbox.documents import Problem, Writer, deleted, merged, new_name, reap_time
+from sequoia.sandbox.intersect import intersected, link_paths
 from sequoia.sandbox.linked import Linker
 from sequoia.sandbox.payload import documents_of, refuse
 from sequoia.sandbox.projection import show
 from sequoia.sandbox.query import Query, parse_query
 from sequoia.sandbox.schema import Resource, Schema
-from sequoia.sandbox.selection import Condition
+from sequoia.sandbox.selection import Condition, Selection
 from sequoia.sandbox.store import Collection, Record, Row, Store
 from sequoia.sandbox.wire import Reply, Request, WireError
 
@@ -36,13 +39,20 @@ class DataService:
         store: Where its documents are; several services may share a store.
         embedded_pages: Most sub-pages of 100 linked items that are embedded for each batch of parents, 1 to 5.
         names: Makes the names of documents that come without one.
+        lag: Where writes wait until browses see them; None for no waiting.
 
     Raises:
         ValueError: `embedded_pages` is out of bounds.
     """
 
     def __init__(
-        self, schema: Schema, store: Store, *, embedded_pages: int = 5, names: Callable[[], str] = new_name
+        self,
+        schema: Schema,
+        store: Store,
+        *,
+        embedded_pages: int = 5,
+        names: Callable[[], str] = new_name,
+        lag: Lag | None = None,
     ) -> None:
         if not 1 <= embedded_pages <= 5:
             raise ValueError("embedded_pages must be from 1 to 5")
@@ -50,12 +60,20 @@ class DataService:
         self._store = store
         self._embedded_pages = embedded_pages
         self._names = names
-        self._writers = {resource.plural: Writer(resource) for resource in schema.resources.values()}
-        # Connects every resource with its documents; those of a data file may be indexed for an older descriptor.
+        self._lag = lag
+        self._writers = {
+            name: Writer(resource, link_paths(schema, name)) for name, resource in schema.resources.items()
+        }
+        # As browses see them; those of a data file may have been indexed for an older descriptor.
         self._collections: dict[str, Collection] = {
             name: store.collection(schema.name, name, writer.layout, writer.remake)
             for name, writer in self._writers.items()
         }
+        # As reads by ref and writes see them.
+        self._current: dict[str, Collection | Current] = {
+            name: collection if lag is None else lag.over(collection) for name, collection in self._collections.items()
+        }
+        self._archive = Archive(schema, self._collections, store.now)
 
     def handle(self, request: Request, *, user: str) -> Reply:
         """Answer one request.
@@ -67,6 +85,8 @@ class DataService:
         Raises:
             WireError: The request is refused; nothing was changed.
         """
+        if self._lag is not None:
+            self._lag.settle()
         resource, refs = self._target(request.path)
         if request.method == "POST" and refs is None:
             reply = self._create(resource, request, user)
@@ -75,7 +95,7 @@ class DataService:
         elif request.method == "DELETE" and refs is not None:
             reply = self._delete(resource, refs, request, user)
         elif request.method in {"GET", "HEAD"}:
-            query = parse_query(resource, request.query, now=self._store.now())
+            query = intersected(self._archive, resource, parse_query(resource, request.query, now=self._store.now()))
             reply = self._browse(resource, query) if refs is None else self._read(resource, refs, query)
         else:
             allow = "GET, HEAD, POST" if refs is None else "GET, HEAD, PUT, DELETE"
@@ -108,6 +128,17 @@ class DataService:
             count += len(chunk)
         return count
 
+    def owned(self, resource: str, owner: str, *, limit: int) -> list[dict[str, Any]]:
+        """The first documents of one owner, in the order of their refs.
+
+        Args:
+            resource: The plural name of the resource.
+            owner: The owner.
+            limit: Most documents.
+        """
+        found = self._collections[resource].select(Selection(owner), limit=limit)
+        return [msgspec.json.decode(row.body) for row, _ in found]
+
     def _target(self, path: str) -> tuple[Resource, list[str] | None]:
         """The resource of a path, and its refs if it names items; one trailing slash does not matter."""
         segments = path.removeprefix("/data/").split("/")
@@ -130,7 +161,7 @@ class DataService:
     def _read(self, resource: Resource, refs: list[str], query: Query) -> Reply:
         """Items by ref, in the order of the request or of its `sort`; a read has no pages."""
         asked = query.selection
-        collection = self._collections[resource.plural]
+        collection = self._current[resource.plural]
         if asked.conditions or query.sort:
             conditions = (Condition("ref", tuple(refs)), *asked.conditions)
             selection = replace(asked, conditions=conditions, after=None)
@@ -148,10 +179,8 @@ class DataService:
         """The envelope: meta, documents, and linked items if asked for. Stored texts go into it as they are."""
         linked = b""
         if query.linked:
-            owner, now = query.selection.owner, self._store.now()
-            linker = Linker(self._schema, self._collections, resource, self._embedded_pages, owner, query.lang, now)
-            parents = [msgspec.json.decode(row.body) for row in rows]
-            found = {name: linker.follow(name, parents, pairs) for name, pairs in query.linked.items()}
+            linker = Linker(self._archive, resource, self._embedded_pages, query.selection.owner, query.lang)
+            found = linker.follow(query.linked, [msgspec.json.decode(row.body) for row in rows])
             meta = meta | {"linked": {name: links.entries for name, links in found.items() if links.entries}}
             groups = [_encode(name) + b":[" + b",".join(links.items.values()) + b"]" for name, links in found.items()]
             linked = b',"linked":{' + b",".join(groups) + b"}"
@@ -185,7 +214,7 @@ class DataService:
 
     def _check_version(self, resource: Resource, ref: str, expected: str) -> None:
         """Refuse a PUT that was made from another version of the document."""
-        row = self._collections[resource.plural].get([ref]).get(ref)
+        row = self._current[resource.plural].get([ref]).get(ref)
         version = msgspec.json.decode(row.body)["version"] if row else None
         if version is None or expected.strip().strip('"') != version:
             raise WireError(412, "document cannot be changed - versions do not match")
@@ -193,7 +222,7 @@ class DataService:
     def _delete(self, resource: Resource, refs: list[str], request: Request, user: str) -> Reply:
         """Delete what is there; refs that are not, or belong to another owner, do not matter."""
         owner = _write_parameters(request)
-        collection = self._collections[resource.plural]
+        collection = self._current[resource.plural]
         with self._store.transaction():
             now = self._store.now()
             found = collection.get(ref for ref in refs if _owned(ref, owner))
@@ -219,7 +248,7 @@ class DataService:
 
     def _store_all(self, resource: Resource, documents: list[dict[str, Any]], user: str) -> tuple[list[Row], bool]:
         """Store valid documents in one transaction; returns them, and whether any was new."""
-        collection = self._collections[resource.plural]
+        collection = self._current[resource.plural]
         writer = self._writers[resource.plural]
         named = [document if "name" in document else {**document, "name": self._names()} for document in documents]
         refs = [f"{document['owner']}:{document['name']}" for document in named]

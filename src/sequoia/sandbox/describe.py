@@ -105,6 +105,7 @@ class Link:
         fields: What is shown of linked items.
         description: What is found.
         through: The relationship to hop over.
+        intersectable: Whether `<intersect>` may follow its name.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Link:
     fields: str
     description: str
     through: str = ""
+    intersectable: bool = True
 
 
 def _upper(name: str) -> str:
@@ -149,7 +151,7 @@ def _relationship(link: Link) -> dict[str, Any]:
         "fieldNamePath" if direct else "filterName": link.by,
         "fields": link.fields.split(),
         "batchSize": 10,
-        "intersectable": False,
+        **({} if link.intersectable else {"intersectable": False}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -128,13 +128,14 @@ class Writer:
 
     Args:
         resource: What the documents are.
+        linking: Dotted paths of fields that relationships read refs from.
     """
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, linking: Iterable[str] = ()) -> None:
         self._resource = resource
         self._titled = "title" in resource.fields
         self._check = object_check(resource.fields, resource.one_of)
-        self._indexer = Indexer(resource)
+        self._indexer = Indexer(resource, linking)
         self._unversioned = _UNVERSIONED | {name for name, field in resource.fields.items() if field.excluded}
 
     @property

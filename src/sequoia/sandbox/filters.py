@@ -12,17 +12,17 @@ from sequoia.sandbox.schema import Filter, Resource
 from sequoia.sandbox.values import InvalidValueError
 from sequoia.sandbox.wire import WireError
 
-__all__ = ["parse_filters"]
+__all__ = ["PREDEFINED", "parse_filters"]
 
 # Of a whole query; SQLite has limits for the size of a statement.
 _MOST_CONDITIONS = 50
 _MOST_VALUES = 5_000
 _MOST_WORDS = 50
-# The platform knows these without a word in the descriptor, on every type that has the filters they stand for.
-_PREDEFINED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+PREDEFINED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "active": {"true": {"withActive": "true"}},
     "available": {"true": {"withAvailabilityStartAt": "/NOW", "withAvailabilityEndAt": "NOW/"}},
 }
+"""The platform knows these without a word in the descriptor, on every type that has the filters they stand for."""
 
 
 def parse_filters(resource: Resource, pairs: Sequence[tuple[str, str]], *, now: str) -> tuple[Demand, ...]:
@@ -71,7 +71,7 @@ def parse_filters(resource: Resource, pairs: Sequence[tuple[str, str]], *, now: 
 
 def _predefined(resource: Resource, name: str) -> Mapping[str, Mapping[str, str]] | None:
     """A named filter that the platform has on this type."""
-    values = _PREDEFINED.get(name)
+    values = PREDEFINED.get(name)
     if values is None or any(item not in resource.filters for filters in values.values() for item in filters):
         return None
     return values

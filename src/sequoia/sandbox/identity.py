@@ -62,10 +62,12 @@ class Tokens:
     Args:
         lifetime: Seconds after which a token stops working.
         monotonic: A clock in seconds that never goes back.
+        certified: Whose a request without a token is, where TLS lets in only clients with a certificate.
     """
 
-    def __init__(self, lifetime: int, monotonic: Callable[[], float]) -> None:
+    def __init__(self, lifetime: int, monotonic: Callable[[], float], certified: Holder | None = None) -> None:
         self.lifetime = lifetime
+        self._certified = certified
         self._monotonic = monotonic
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
@@ -97,11 +99,16 @@ class Tokens:
     def require(self, request: Request) -> Session:
         """Let `request` pass if it carries a token that works, and say whose that is.
 
+        Where a certificate takes the place of the token, a request without one passes too.
+
         Raises:
             WireError: 401, as the platform words it.
         """
+        token = bearer(request)
+        if not token and self._certified is not None:
+            return Session("", self._certified, self._monotonic() + self.lifetime)
         with self._lock:
-            session = self._sessions.get(bearer(request))
+            session = self._sessions.get(token)
             if session is not None and session.expiry > self._monotonic():
                 return session
         raise self.refusal()

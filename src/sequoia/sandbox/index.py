@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +62,15 @@ def order_axis(field: Field) -> str:
     return f"{field.path}:least" if field.many else field.path
 
 
-def axes(resource: Resource) -> tuple[Axis, ...]:
-    """The axes of a resource, in the order of their names. `ref` needs none: every index ends in it."""
+def axes(resource: Resource, also: Iterable[str] = ()) -> tuple[Axis, ...]:
+    """The axes of a resource, in the order of their names. `ref` needs none: every index ends in it.
+
+    Args:
+        resource: The resource.
+        also: Dotted paths of fields that need an axis whatever the descriptor says of filters.
+    """
     paths = {item.field.path for item in resource.filters.values() if item.field is not None}
+    paths.update(also)
     paths.update(field.path for field in _walk(resource.fields) if field.sort or field.countable)
     found = ((path, find_field(resource.fields, path)) for path in sorted(paths - {"ref"}))
     return tuple(Axis(path, field, tuple(path.split(".")), field.sort) for path, field in found if field is not None)
@@ -83,10 +89,11 @@ class Indexer:
 
     Args:
         resource: What the documents are.
+        also: Dotted paths of fields that need an axis whatever the descriptor says of filters.
     """
 
-    def __init__(self, resource: Resource) -> None:
-        found = axes(resource)
+    def __init__(self, resource: Resource, also: Iterable[str] = ()) -> None:
+        found = axes(resource, also)
         single = [axis for axis in found if not axis.field.many]
         many = [axis for axis in found if axis.field.many]
         texts = text_paths(resource)

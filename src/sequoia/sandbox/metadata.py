@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sequoia.sandbox.describe import F, Link, describe_resource, describe_service
+from sequoia.sandbox.describe_routes import root_routes
 
 __all__ = ["metadata_descriptor"]
 
@@ -225,9 +226,9 @@ def _credits() -> dict[str, Any]:
         F("order", "nonNegativeInteger", "The place in the list of credits", "with", _SORT),
     )
     links = (
-        Link("content", "contents", "contentRef", _CONTENT_SHOWN, "The content"),
-        Link("person", "people", "personRef", _PERSON_SHOWN, "The person"),
-        Link("role", "roles", "roleRef", _ROLE_SHOWN, "What the person did"),
+        Link("content", "contents", "contentRef", _CONTENT_SHOWN, "The content", intersectable=False),
+        Link("person", "people", "personRef", _PERSON_SHOWN, "The person", intersectable=False),
+        Link("role", "roles", "roleRef", _ROLE_SHOWN, "What the person did", intersectable=False),
     )
     text = ("title", "characterName")
     return describe_resource(
@@ -249,4 +250,6 @@ def metadata_descriptor() -> dict[str, Any]:
     """The descriptor of the service `metadata`, made anew with each call."""
     parts = (_contents, _assets, _categories, _offers, _offer_templates, _people, _credits, _roles)
     resources = sorted((part() for part in parts), key=lambda resource: str(resource["pluralName"]))
-    return describe_service("metadata", "Metadata", "The catalogue: contents and all that belongs to them", resources)
+    return describe_service(
+        "metadata", "Metadata", "The catalogue: contents and all that belongs to them", resources, root_routes()
+    )

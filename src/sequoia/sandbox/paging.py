@@ -7,6 +7,7 @@ import binascii
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -14,11 +15,13 @@ import msgspec
 from sequoia.sandbox.selection import Position
 from sequoia.sandbox.values import HIGH, LOW
 
-__all__ = ["Token", "continue_link", "link", "once", "page_link"]
+__all__ = ["FOLDED", "Token", "continue_link", "fold", "folded", "link", "page_link"]
 
 _Pairs = Sequence[tuple[str, str]]
+FOLDED = "_query"
+"""The parameter of a link that stands for all those which some client would lose."""
 # Clients decode links before they take them apart, or send them on without encoding; these must not stand in values.
-_FRAGILE = frozenset("&+#%")
+_FRAGILE = frozenset("&+#%=?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Token:
     Attributes:
         sort: The `sort` of the query that it belongs to.
         after: The values of that sort and the ref of the last document.
-        also: Filters that the link cannot carry as parameters, because some clients would lose them.
+        also: Parameters that the link cannot carry as such, because some clients would lose them.
     """
 
     sort: str
@@ -36,17 +39,15 @@ class Token:
     also: tuple[tuple[str, str], ...] = ()
 
     def encode(self) -> str:
-        """The opaque text: base64url without padding, so that no client has to encode it."""
+        """The opaque text."""
         values = [None if key in {LOW, HIGH} else key for key in self.after]
-        content = msgspec.json.encode({"after": values, "sort": self.sort, "also": self.also})
-        return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+        return _encoded({"after": values, "sort": self.sort, "also": self.also})
 
     @classmethod
     def decode(cls, text: str) -> Token | None:
         """The token in `text`, or None when it is none of this server."""
         try:
-            content = base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_", validate=True)
-            raw = msgspec.json.decode(content, type=_Content)
+            raw = msgspec.json.decode(_decoded(text), type=_Content)
         except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError):
             return None
         # An absent value is told apart from the mark of its field only by the reader, who knows the field.
@@ -84,29 +85,45 @@ def link(path: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def _arranged(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Parameters in the order of captured links: those of relationships first, then all others, alphabetically."""
-    return sorted(dict.fromkeys(pairs), key=lambda pair: ("." not in pair[0], pair[0]))
+    return sorted(pairs, key=lambda pair: ("." not in pair[0], pair[0]))
 
 
-def once(pairs: _Pairs) -> list[tuple[str, str]]:
-    """Parameters with every name once, as links must have them: a repeated filter becomes one with all its values.
+def fold(pairs: _Pairs, *names: str) -> list[tuple[str, str]]:
+    """Parameters as a link may have them: those that are repeated or hold a fragile character become one.
 
-    `!` applies to a whole value, so negated ones are joined by `||`. A list of alternatives beside others stays
-    repeated, since `&&` binds closer, and so do negated values beside others.
+    Args:
+        pairs: The parameters.
+        names: Further names that must not be used.
     """
-    values: dict[str, list[str]] = {}
-    for name, value in pairs:
-        values.setdefault(name, []).append(value)
-    result: list[tuple[str, str]] = []
-    for name, repeated in values.items():
-        group = list(dict.fromkeys(repeated))
-        negated = [value[1:] for value in group if value.startswith("!")]
-        if len(negated) == len(group):
-            result.append((name, "!" + "||".join(negated)))
-        elif len(group) > 1 and (negated or any("||" in value for value in group)):
-            result += [(name, value) for value in group]
-        else:
-            result.append((name, "&&".join(group)))
-    return result
+    kept, rest = _parted(pairs, names)
+    return [*kept, (FOLDED, _encoded(rest))] if rest else kept
+
+
+def folded(text: str) -> tuple[tuple[str, str], ...] | None:
+    """The parameters that `fold` has put into one, or None when the text is none of this server."""
+    try:
+        return msgspec.json.decode(_decoded(text), type=tuple[tuple[str, str], ...])
+    except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _parted(pairs: _Pairs, names: Sequence[str] = ()) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The parameters that are safe in a link, and the others."""
+    unique = list(dict.fromkeys(pairs))
+    times = Counter([*names, *(name for name, _ in unique)])
+    rest = [pair for pair in unique if times[pair[0]] > 1 or not _FRAGILE.isdisjoint(pair[1])]
+    return [pair for pair in unique if pair not in rest], rest
+
+
+def _encoded(content: Any) -> str:
+    """Opaque text: JSON in base64url without padding, so that no client has to encode it."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(content)).rstrip(b"=").decode("ascii")
+
+
+def _decoded(text: str) -> bytes:
+    """The JSON inside of an opaque text."""
+    bare = text.rstrip("=")
+    return base64.b64decode(bare + "=" * (-len(bare) % 4), b"-_", validate=True)
 
 
 def page_link(path: str, pairs: _Pairs, *, page: int, per_page: int) -> str:
@@ -120,7 +137,7 @@ def page_link(path: str, pairs: _Pairs, *, page: int, per_page: int) -> str:
     """
     values = {"page": str(page), "perPage": str(per_page)}
     given = {name for name, _ in pairs}
-    arranged = _arranged((name, values.get(name, value)) for name, value in once(pairs))
+    arranged = _arranged((name, values.get(name, value)) for name, value in fold(pairs))
     arranged += [(name, value) for name, value in values.items() if name not in given]
     if arranged[0][0] == "page":
         # One client finds the number by the text `&page=`, so it must not be the first parameter.
@@ -137,8 +154,6 @@ def continue_link(path: str, pairs: _Pairs, sort: str, after: Position) -> str:
         sort: Its `sort`.
         after: The position of the last document of the page.
     """
-    times = Counter(name for name, _ in pairs)
-    folded = [pair for pair in pairs if times[pair[0]] > 1 or not _FRAGILE.isdisjoint(pair[1])]
-    kept = [pair for pair in pairs if pair not in folded]
-    token = Token(sort, after, tuple(folded)).encode()
+    kept, rest = _parted(pairs)
+    token = Token(sort, after, tuple(rest)).encode()
     return link(path, _arranged((name, token if name == "continue" else value) for name, value in kept))

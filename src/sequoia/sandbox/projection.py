@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sequoia.sandbox.fields import Field
 from sequoia.sandbox.schema import Resource
 
 __all__ = ["show"]
@@ -35,7 +36,9 @@ def show(resource: Resource, bodies: Sequence[bytes], fields: tuple[str, ...] | 
             for body in bodies
         ]
     tree = None if fields is None else _tree(resource, fields)
-    return [_encoder.encode(_pick(_localised(resource, msgspec.json.decode(body), lang), tree)) for body in bodies]
+    return [
+        _encoder.encode(_pick(_localised(resource.fields, msgspec.json.decode(body), lang), tree)) for body in bodies
+    ]
 
 
 def _tree(resource: Resource, fields: Sequence[str]) -> _Tree:
@@ -80,13 +83,17 @@ def _pick(value: Any, tree: _Tree | None) -> Any:
     return {name: _pick(item, tree[name]) for name, item in value.items() if name in tree}
 
 
-def _localised(resource: Resource, document: dict[str, Any], lang: str | None) -> dict[str, Any]:
-    """A document whose texts are replaced by their translations, where there are any."""
+def _localised(fields: Mapping[str, Field], document: dict[str, Any], lang: str | None) -> dict[str, Any]:
+    """A document, or an object inside it, whose texts are replaced by their translations, where there are any."""
     if lang is None:
         return document
-    translated = {
-        name: document[field.localised_by][lang]
-        for name, field in resource.fields.items()
-        if field.localised_by is not None and lang in document.get(field.localised_by, {})
-    }
+    translated: dict[str, Any] = {}
+    for name, field in fields.items():
+        value = document.get(name)
+        if field.localised_by is not None and lang in document.get(field.localised_by, {}):
+            translated[name] = document[field.localised_by][lang]
+        elif field.fields is not None and isinstance(value, list):
+            translated[name] = [_localised(field.fields, item, lang) for item in value]
+        elif field.fields is not None and value is not None:
+            translated[name] = _localised(field.fields, value, lang)
     return document | translated

@@ -53,7 +53,8 @@ class SandboxProtocol(H11Protocol):
     def shutdown(self) -> None:
         """End this connection now, also under a request that waits for its delay or a client that does not read."""
         idle = self.cycle is None or self.cycle.response_complete
-        if idle and not self.transport.get_write_buffer_size():
+        # TLS ends with a farewell from both sides, which the pool of a client says only when it is used again.
+        if idle and self.scheme == "http" and not self.transport.get_write_buffer_size():
             super().shutdown()
         else:
             self.transport.abort()
@@ -80,5 +81,6 @@ class SandboxProtocol(H11Protocol):
         """
         self._parting = True
         self.flow.resume_reading()
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # TLS cannot close one direction only
+            self.transport.write_eof()
         self.timeout_keep_alive_task = self.loop.call_later(_PARTING, self.transport.close)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sequoia.sandbox.fields import Field
-from sequoia.sandbox.filters import parse_filters
+from sequoia.sandbox.filters import PREDEFINED, parse_filters
 from sequoia.sandbox.index import order_axis
-from sequoia.sandbox.paging import Token
-from sequoia.sandbox.schema import Resource, find_field
+from sequoia.sandbox.paging import FOLDED, Token, folded
+from sequoia.sandbox.schema import Relationship, Resource, find_field
 from sequoia.sandbox.selection import Order, Position, Selection
 from sequoia.sandbox.wire import WireError
 
-__all__ = ["Pairs", "Query", "parse_query"]
+__all__ = ["PARAMETERS", "Pairs", "Query", "parse_query"]
 
 Pairs = Sequence[tuple[str, str]]
 """The decoded names and values of a query string."""
 
 _SINGLE = frozenset({"owner", "fields", "include", "sort", "perPage", "page", "continue", "count", "resources", "lang"})
-# What a linked resource may be asked for with `<rel>.<name>`; paging and the like belong to intersects only.
-_LINKED = frozenset({"fields", "sort"})
-_PAGED = frozenset({"perPage", "page", "continue", "count", "include", "resources", "q", "lang", "owner", "_pretty"})
+PARAMETERS = _SINGLE | PREDEFINED.keys() | {FOLDED}
+"""The parameters that are no filters of a field."""
+# Of no use to a linked resource: its pages are reached by `continue`, and a body is indented as a whole.
+_NOT_LINKED = frozenset({"page", "_pretty", FOLDED})
+_INTERSECT = "<intersect>"
 _MOST_STEPS = 10
 _FLAGS = {"true": True, "false": False}
 
@@ -35,7 +37,8 @@ class Query:
         selection: Owner, conditions, order, and the position where the page starts.
         sort: The wire text of the order.
         fields: Dotted paths to show; None for whole documents.
-        linked: Included relationships, each with the parameters of its sub-requests.
+        linked: Included relationships, each with the parameters of its sub-requests as the client gave them.
+        intersects: Those of them of which a parent must have a linked item that fits.
         page: The number of the page; None with `continue`.
         count: Whether the total is wanted.
         facets: Fields whose values are to be counted.
@@ -48,6 +51,7 @@ class Query:
     sort: str
     fields: tuple[str, ...] | None
     linked: Mapping[str, Pairs]
+    intersects: tuple[str, ...]
     per_page: int
     page: int | None
     count: bool
@@ -67,34 +71,36 @@ def parse_query(resource: Resource, pairs: Pairs, *, now: str) -> Query:
     Raises:
         WireError: 400, naming the parameter and the reason.
     """
-    token = _token(pairs)
-    # A token carries the parameters that a link could not.
-    pairs = tuple(dict.fromkeys((*pairs, *token.also))) if token else tuple(pairs)
+    pairs, token = _unfolded(pairs)
+    included = tuple(_names("include", dict(pairs)["include"])) if "include" in dict(pairs) else ()
+    linked = {name.removesuffix(_INTERSECT): list[tuple[str, str]]() for name in included}
     single: dict[str, str] = {}
-    prefixed: dict[str, list[tuple[str, str]]] = {}
     narrowing: list[tuple[str, str]] = []
+    # Before the other parameters: of a misspelt relationship the inclusion is what to complain about.
+    intersects = tuple(_intersects(resource, included))
     for name, value in pairs:
         if name == "_pretty":
             continue
         if name in _SINGLE:
             if single.setdefault(name, value) != value:
                 raise _refused(name, "it is given twice with different values")
-        elif (relationship := _prefix(resource, name)) is not None:
-            prefixed.setdefault(relationship, []).append((name[len(relationship) + 1 :], value))
+        elif (relationship := _prefix(resource, name, linked)) is not None:
+            linked[relationship.name].append(_sub_parameter(relationship, name, value))
         else:
             narrowing.append((name, value))
     sort = single.get("sort", "")
     order, backwards = _order(resource, sort) if "sort" in single else ((), False)
     after = _after(resource, token, sort, order) if token else None
-    # Before the other parameters: of a misspelt relationship the inclusion is what to complain about.
-    linked = _linked(resource, single, prefixed)
     count, facets = _count(resource, single.get("count"))
+    if facets and intersects:
+        raise _refused("count", f"fields cannot be counted together with {_INTERSECT}")
     return Query(
         pairs=pairs,
         selection=Selection(single.get("owner"), parse_filters(resource, narrowing, now=now), order, backwards, after),
         sort=sort,
         fields=_fields(resource, single["fields"]) if "fields" in single else None,
-        linked=linked,
+        linked={name: tuple(parameters) for name, parameters in linked.items()},
+        intersects=intersects,
         per_page=_per_page(resource, single.get("perPage")),
         page=_page(resource, single),
         count=count,
@@ -144,6 +150,20 @@ def _order(resource: Resource, text: str) -> tuple[tuple[Order, ...], bool]:
         steps.append(Order(order_axis(field), descending=item.startswith("-")))
     last = paths.index("ref") if "ref" in paths else len(steps)
     return tuple(steps[:last]), steps[min(last, len(steps) - 1)].descending
+
+
+def _unfolded(pairs: Pairs) -> tuple[Pairs, Token | None]:
+    """The parameters with those that a link had to carry in another form, each once, and the token among them."""
+    result: dict[tuple[str, str], None] = {}
+    for name, value in pairs:
+        more = folded(value) if name == FOLDED else ((name, value),)
+        if more is None:
+            raise _refused(name, "it must be that of a link of this service")
+        result |= dict.fromkeys(more)
+    token = _token(tuple(result))
+    if token is not None:
+        result |= dict.fromkeys(token.also)
+    return tuple(result), token
 
 
 def _token(pairs: Pairs) -> Token | None:
@@ -216,36 +236,38 @@ def _count(resource: Resource, text: str | None) -> tuple[bool, tuple[str, ...]]
     return True, facets
 
 
-def _prefix(resource: Resource, name: str) -> str | None:
-    """The relationship that a parameter such as `assets.fields` belongs to; names of relationships may hold dots."""
+def _prefix(resource: Resource, name: str, included: Container[str]) -> Relationship | None:
+    """The relationship that a parameter such as `assets.fields` belongs to.
+
+    Names of relationships may hold dots: of several that fit it is the longest one that is included.
+    """
     found = [item for item in resource.relationships if name.startswith(f"{item}.")]
-    return max(found, key=len, default=None)
+    if not found:
+        return None
+    relationship = max((item for item in found if item in included), key=len, default=None)
+    if relationship is None:
+        raise WireError(400, f"{name} is not allowed - {max(found, key=len)} is not included", keys=(name,))
+    return resource.relationships[relationship]
 
 
-def _linked(
-    resource: Resource, single: Mapping[str, str], prefixed: Mapping[str, list[tuple[str, str]]]
-) -> dict[str, Pairs]:
-    """The included relationships with the parameters of their sub-requests."""
-    included = tuple(_names("include", single["include"])) if "include" in single else ()
-    for name in included:
-        if name.endswith("<intersect>"):
-            raise _refused("include", "<intersect> is not supported by this sandbox yet")
+def _intersects(resource: Resource, included: Iterable[str]) -> Iterator[str]:
+    """The relationships that the parents are narrowed by."""
+    for item in included:
+        name = item.removesuffix(_INTERSECT)
         if name not in resource.relationships:
             raise _refused("include", f"{name} is not allowed")
-    for relationship, parameters in prefixed.items():
-        name = f"{relationship}.{parameters[0][0]}"
-        if relationship not in included:
-            raise WireError(400, f"{name} is not allowed - {relationship} is not included", keys=(name,))
-    return {name: tuple(_sub_parameters(resource, name, prefixed.get(name, ()))) for name in included}
+        if name == item:
+            continue
+        if not resource.relationships[name].intersectable:
+            raise _refused("include", f"{name} cannot be intersected")
+        yield name
 
 
-def _sub_parameters(resource: Resource, relationship: str, parameters: Pairs) -> Iterator[tuple[str, str]]:
-    """The `<rel>.*` parameters of one relationship, as the sub-request spells them."""
-    own = resource.relationships[relationship].filter_name or "withRef"
-    for name, value in parameters:
-        full = f"{relationship}.{name}"
-        # `<rel>.<field>` is another word for the filter of that field.
-        word = name if name in _LINKED or name.startswith("with") else f"with{name[:1].upper()}{name[1:]}"
-        if name in _PAGED or word == own:
-            raise WireError(400, f"{full} is not allowed", keys=(full,))
-        yield word, value
+def _sub_parameter(relationship: Relationship, full: str, value: str) -> tuple[str, str]:
+    """A parameter of a linked resource without the relationship in front; the sub-request reads the rest of it."""
+    name = full[len(relationship.name) + 1 :]
+    if name in _NOT_LINKED:
+        raise WireError(400, f"{full} is not allowed", keys=(full,))
+    if name == "continue" and value != "true":
+        raise _refused(full, "it must be true; the links of the answer lead to further pages")
+    return name, value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -14,13 +15,17 @@ Handler = Callable[[Request, tuple[str, ...]], Reply]
 """Answers a request; the decoded values of the wildcards of its route are the second argument."""
 
 
+_WILDCARD = re.compile(r"\{\w+\??\}")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method and path of a service.
 
     Attributes:
         method: In upper case; GET stands for HEAD as well.
-        path: Without a trailing slash; a segment in braces, such as `{owner}`, stands for any one that is not empty.
+        path: Without a trailing slash; a name in braces, such as `{owner}`, stands for any text that is not empty, one
+            with a question mark for an optional segment, one with a star for all segments that follow.
         handler: What answers it.
         anonymous: Whether it answers without a bearer token.
     """
@@ -32,15 +37,19 @@ class Route:
 
     def match(self, segments: Sequence[str]) -> tuple[str, ...] | None:
         """The values of the wildcards when the path fits, else `None`."""
-        pattern = split_path(self.path)
+        pattern = list(split_path(self.path))
+        if pattern and pattern[-1].endswith("*}"):
+            pattern[-1:] = ["{rest}"] * (len(segments) - len(pattern) + 1)
+        elif pattern and pattern[-1].endswith("?}") and len(segments) < len(pattern):
+            pattern.pop()
         if len(pattern) != len(segments):
             return None
-        values = []
+        values: list[str] = []
         for wanted, given in zip(pattern, segments, strict=True):
-            if wanted.startswith("{") and given:
-                values.append(given)
-            elif wanted != given:
+            found = re.fullmatch("(.+)".join(map(re.escape, _WILDCARD.split(wanted))), given, re.DOTALL)
+            if found is None:
                 return None
+            values += found.groups()
         return tuple(values)
 
 

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sequoia.sandbox.account import Account
+from sequoia.sandbox.addresses import Addresses
 from sequoia.sandbox.admin import Admin
 from sequoia.sandbox.app import App
-from sequoia.sandbox.builtin import DescriptorSource, gather_descriptors
+from sequoia.sandbox.builtin import gather_descriptors
 from sequoia.sandbox.business import Business
+from sequoia.sandbox.consistency import Lag
 from sequoia.sandbox.dataservice import DataService
 from sequoia.sandbox.demo import load_demo
 from sequoia.sandbox.errors import SandboxError
 from sequoia.sandbox.faults import Faults
 from sequoia.sandbox.identity import Holder, Identity, Tokens
 from sequoia.sandbox.moment import timestamp, utc_now
+from sequoia.sandbox.options import Options, SandboxOptions
 from sequoia.sandbox.pauth import Pauth
 from sequoia.sandbox.registry import Registration, Registry
 from sequoia.sandbox.schema import Schema
-from sequoia.sandbox.server import Listener, ServerThread
-from sequoia.sandbox.site import Site
+from sequoia.sandbox.server import ServerThread
+from sequoia.sandbox.site import Data, Site
 from sequoia.sandbox.store import Store, StoreError
 from sequoia.sandbox.traffic import RequestLog
 from sequoia.sandbox.wire import WireError
 
 if TYPE_CHECKING:
+    from sequoia.auth import AuthType
     from sequoia.client import Client
 
 __all__ = ["Sandbox"]
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+_NOT_RUNNING = "the sandbox is not running; start it first, or use it in a with statement"
 
 
 class Sandbox:
@@ -49,19 +51,7 @@ class Sandbox:
     ```
 
     Args:
-        owner: The tenant that the demo catalogue and the written audit fields belong to; requests may use any owner.
-        demo: `True` for a small demo catalogue, a number for a catalogue of that many contents.
-        port: The port of the registry, 0 for a free one; the other services take free ports.
-        data: File that keeps the data between runs; `None` keeps it in memory.
-        descriptors: Service descriptors, JSON files or dicts, to serve too, or instead of a built-in one of that name.
-        client_id: The client id that the identity service knows.
-        client_secret: Its secret; `None` makes a random one.
-        username: The name of the one user, in a directory that has the name of the owner.
-        password: The user's password; `None` makes a random one.
-        token_lifetime: Seconds until an access token expires.
-        embedded_pages: Pages of linked resources, 1 to 5, that a browse with an inclusion embeds.
-        now: The wall clock; returns an aware datetime.
-        monotonic: The clock of token expiry, in seconds.
+        **options: See `SandboxOptions` for their names and `Options` for what they mean.
 
     Attributes:
         owner: As given.
@@ -72,58 +62,28 @@ class Sandbox:
         requests: What arrived; empty at first.
 
     Raises:
-        ValueError: An argument that makes no sense.
+        TypeError, ValueError: An argument that there is not, or that makes no sense.
     """
 
-    def __init__(  # noqa: PLR0913 - the options of the sandbox, stated once
-        self,
-        *,
-        owner: str = "acme",
-        demo: bool | int = False,
-        port: int = 0,
-        data: str | Path | None = None,
-        descriptors: Sequence[DescriptorSource] = (),
-        client_id: str = "sandbox-client",
-        client_secret: str | None = None,
-        username: str = "sandbox-user",
-        password: str | None = None,
-        token_lifetime: int = 3600,
-        embedded_pages: int = 5,
-        now: Callable[[], datetime] | None = None,
-        monotonic: Callable[[], float] | None = None,
-    ) -> None:
-        for label, name in (("owner", owner), ("client_id", client_id), ("username", username)):
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"{label} has letters, digits, - and _ only, not {name!r}")
-        for label, number, least, most in (
-            ("demo", demo, 0, 10_000_000),
-            ("port", port, 0, 65_535),
-            ("token_lifetime", token_lifetime, 1, 10**9),
-            ("embedded_pages", embedded_pages, 1, 5),
-        ):
-            if not least <= number <= most:
-                raise ValueError(f"{label} is from {least} to {most}, not {number}")
-        for label, secret in (("client_secret", client_secret), ("password", password)):
-            if secret == "":
-                raise ValueError(f"{label} is empty; give None for a random one")
-        self.owner = owner
-        self.client_id = client_id
-        self.client_secret = client_secret or secrets.token_hex(16)
-        self._account = Account(owner, username, password or secrets.token_hex(16))
+    def __init__(self, **options: Unpack[SandboxOptions]) -> None:
+        given = self._options = Options.of(options)
+        self.owner = given.owner
+        self.client_id = given.client_id
+        self.client_secret = given.client_secret or secrets.token_hex(16)
+        self._account = Account(given.owner, given.username, given.password or secrets.token_hex(16))
         self.username = self._account.username
         self.faults = Faults()
         self.requests = RequestLog()
-        self._demo = demo
-        self._port = port
-        self._data = None if data is None else str(data)
-        self._descriptors = tuple(descriptors)
-        self._embedded_pages = embedded_pages
-        self._now = now or utc_now
-        self._tokens = Tokens(token_lifetime, monotonic or time.monotonic)
+        self._now = given.now or utc_now
+        self._monotonic = given.monotonic or time.monotonic
+        self._client = Holder(given.client_id, f"{given.owner}:{given.client_id}", "client")
+        certified = self._client if given.mutual_tls else None
+        self._tokens = Tokens(given.token_lifetime, self._monotonic, certified)
         self._business = Business()
         self._sites: dict[str, Site] = {}
-        self._origins: dict[str, str] = {}
+        self._addresses: Addresses | None = None
         self._store: Store | None = None
+        self._lag: Lag | None = None
         self._running: ExitStack | None = None
 
     def start(self, announce: Callable[[], None] | None = None) -> Self:
@@ -140,17 +100,11 @@ class Sandbox:
             raise SandboxError("the sandbox is running already; stop it before it is started again")
         with ExitStack() as stack:
             stack.callback(self._forget_addresses)
-            descriptors = gather_descriptors(self._descriptors)
-            store = _open_store(self._data, self._now)
-            stack.callback(store.close)
-            self._store = store
-            listeners: dict[str, Listener] = {}
-            for name in descriptors:
-                listeners[name] = Listener(self._port if name == "registry" else 0)
-                stack.callback(listeners[name].close)
-            self._origins = {name: listener.origin for name, listener in listeners.items()}
+            descriptors = gather_descriptors(self._options.descriptors)
+            store = self._open_store(stack)
+            self._addresses = Addresses(descriptors, self._options, stack)
             self._sites = {name: self._site(descriptor, store, descriptors) for name, descriptor in descriptors.items()}
-            self._serve(listeners, announce, stack)
+            self._serve(self._addresses, announce, stack)
             self._running = stack.pop_all()
         return self
 
@@ -162,8 +116,8 @@ class Sandbox:
 
     def _forget_addresses(self) -> None:
         self._sites = {}
-        self._origins = {}
-        self._store = None
+        self._addresses = None
+        self._store = self._lag = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -172,18 +126,27 @@ class Sandbox:
         self.stop()
 
     def __repr__(self) -> str:
-        where = f"at {self._origins['registry']}" if self._sites else "not running"
+        where = f"at {self.location('registry')}" if self._sites else "not running"
         return f"<Sandbox of {self.owner} {where}>"
 
     @property
     def registry_url(self) -> str:
-        """The URL that a client is given: `http://127.0.0.1:<port>/services/<owner>`."""
+        """The URL that a client is given: `http://127.0.0.1:<port>/services/<owner>`, or the same with `https`."""
         return f"{self.location('registry')}/services/{self.owner}"
+
+    @property
+    def http_registry_url(self) -> str:
+        """The registry's URL on plain http, which answers 301 to `registry_url`.
+
+        Raises:
+            SandboxError: There is no such port, or the sandbox does not run.
+        """
+        return self._where.plain_registry(self.owner)
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment variables that point a script at this sandbox; two of them are secrets."""
-        return {
+        always = {
             "SEQUOIA_REGISTRY_URL": self.registry_url,
             "SEQUOIA_OWNER": self.owner,
             "SEQUOIA_CLIENT_ID": self.client_id,
@@ -191,6 +154,22 @@ class Sandbox:
             "SEQUOIA_USERNAME": self.username,
             "SEQUOIA_PASSWORD": self.password,
         }
+        return always | self._where.variables(self.owner)
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate of the authority that a client has to trust (PEM); with `https` only."""
+        return self._where.certificates.ca_file
+
+    @property
+    def client_cert(self) -> Path:
+        """A client's certificate for two-way TLS (PEM); with `https` only."""
+        return self._where.certificates.client_cert
+
+    @property
+    def client_key(self) -> Path:
+        """The key of `client_cert` (PEM)."""
+        return self._where.certificates.client_key
 
     @property
     def password(self) -> str:
@@ -217,27 +196,46 @@ class Sandbox:
             SandboxError: There is no such service, or the sandbox does not run.
         """
         self._find(service)
-        return self._origins[service]
+        return self._where.origins[service]
 
     def client(self, **options: Any) -> Client:
         """A synchronous client of this sandbox, that knows its credentials and goes through no proxy.
 
-        With `auth_type=AuthType.PASSWORD` they are those of the user, else those of the client.
+        They are those of the client, and with `auth_type=AuthType.PASSWORD` those of the user. A sandbox with two-way
+        TLS gives its certificate (`AuthType.MUTUAL`), one whose registry wants a token gives tokens
+        (`AuthType.BYO_TOKEN`), unless another type is asked for.
 
         Args:
             **options: Arguments of `sequoia.client.Client`; each wins over what the sandbox would give.
         """
-        from sequoia.auth import AuthType  # noqa: PLC0415 - a sandbox for other clients has no use for it
-        from sequoia.client import Client  # noqa: PLC0415
+        from sequoia.client import Client  # noqa: PLC0415 - a sandbox for other clients has no use for it
 
-        if options.get("auth_type") is AuthType.PASSWORD:
-            given = {"username": self.username, "password": self.password}
+        return Client(self.registry_url, **{"proxies": {}, **self._credentials(options.get("auth_type")), **options})
+
+    def _credentials(self, wanted: AuthType | None) -> dict[str, Any]:
+        """What a client needs for a type of authentication, or for the one that fits this sandbox best."""
+        from sequoia.auth import AuthType  # noqa: PLC0415 - as above
+
+        where = self._where
+        usual = AuthType.BYO_TOKEN if self._options.registry_auth else AuthType.CLIENT_GRANT
+        kind = wanted or (AuthType.MUTUAL if self._options.mutual_tls else usual)
+        given: dict[str, Any] = {"auth_type": kind}
+        if self._options.https:
+            given["verify"] = where.tls_context() if self._options.mutual_tls else where.certificates.ca_file
+        if kind is AuthType.MUTUAL and self._options.https:
+            given |= {"client_cert": self.client_cert, "client_key": self.client_key, "server_cert": self.ca_file}
+        elif kind is AuthType.PASSWORD:
+            given |= {"username": self.username, "password": self.password}
+        elif kind is AuthType.BYO_TOKEN:
+            given["byo_token"] = lambda: self._tokens.issue(self._client)
         else:
-            given = {"grant_client_id": self.client_id, "grant_client_secret": self.client_secret}
-        return Client(self.registry_url, **{"proxies": {}, **given, **options})
+            given |= {"grant_client_id": self.client_id, "grant_client_secret": self.client_secret}
+        return given
 
     def load(self, service: str, resource: str, documents: Iterable[Mapping[str, Any]]) -> int:
         """Store many documents at once, past HTTP; they are validated as if they had been posted.
+
+        Browses see them at once, and so they do what was written before, whatever `consistency_delay` is.
 
         Args:
             service: Name of the service, such as `metadata`.
@@ -254,7 +252,8 @@ class Sandbox:
         if data is None:
             raise SandboxError(f"the service {service!r} has no resources to load into")
         try:
-            return data.load(resource, documents, user=self._user)
+            with self._at_once():
+                return data.load(resource, documents, user=self._client.user_ref)
         except WireError as error:
             raise SandboxError(f"{service} {resource} cannot be loaded: {error}") from error
 
@@ -279,7 +278,9 @@ class Sandbox:
             raise SandboxError("the sandbox is not running, so there is nothing to reset; start it first")
         with self._store.transaction():  # requests that come meanwhile wait, and never see half a catalogue
             self._store.clear()
-            if self._demo:
+            if self._lag is not None:
+                self._lag.forget()
+            if self._options.demo:
                 self._load_demo()
         self._tokens.forget_all()
         self._account.restore()
@@ -288,58 +289,76 @@ class Sandbox:
         self.requests.clear()
 
     @property
-    def _user(self) -> str:
-        return f"{self.owner}:{self.client_id}"
+    def _where(self) -> Addresses:
+        if self._addresses is None:
+            raise SandboxError(_NOT_RUNNING)
+        return self._addresses
 
     def _find(self, service: str) -> Site:
         if not self._sites:
-            raise SandboxError("the sandbox is not running; start it first, or use it in a with statement")
+            raise SandboxError(_NOT_RUNNING)
         if service not in self._sites:
             raise SandboxError(f"there is no service {service!r}; the sandbox serves {', '.join(self._sites)}")
         return self._sites[service]
 
     def _site(self, descriptor: Mapping[str, Any], store: Store, descriptors: Mapping[str, Mapping[str, Any]]) -> Site:
         schema = Schema.parse(dict(descriptor))
-        data = DataService(schema, store, embedded_pages=self._embedded_pages) if schema.resources else None
+        # A client that has just registered a service looks for it at once: the registry never lags.
+        lag = None if schema.name == "registry" else self._lag
+        service = DataService(schema, store, embedded_pages=self._options.embedded_pages, lag=lag)
+        data: Data | None = service if schema.resources else None
         routes = self._business.routes(descriptor)
         if schema.name == "identity":
-            client = Holder(self.client_id, self._user, "client")
-            routes += Identity(client, self.client_secret, self._account, self._tokens).routes()
+            routes += Identity(self._client, self.client_secret, self._account, self._tokens).routes()
             routes += Pauth(self._account, self._tokens, descriptors, self._now).routes()
         if schema.name == "registry":
-            routes += Registry(self._registrations).routes()
+            data = registry = Registry(service, self._registrations, anonymous=not self._options.registry_auth)
+            routes += registry.routes()
         return Site(descriptor, self._tokens, data=data, routes=routes)
 
     def _registrations(self) -> list[Registration]:
-        return [Registration(name, site.title, self._origins[name]) for name, site in self._sites.items()]
+        origins = self._where.origins
+        return [Registration(name, site.title, origins[name]) for name, site in self._sites.items()]
 
-    def _serve(self, listeners: Mapping[str, Listener], announce: Callable[[], None] | None, stack: ExitStack) -> None:
-        if self._demo:
+    def _serve(self, addresses: Addresses, announce: Callable[[], None] | None, stack: ExitStack) -> None:
+        if self._options.demo:
             self._load_demo()
         admin = Admin(self.faults, self._tokens)
-        # Listening comes first, so that a client which reads the announcement and connects at once is not refused.
-        served = [
-            (listeners[name].listen(), App(site, self.faults, self.requests, admin if name == "registry" else None))
+        apps = {
+            name: App(site, self.faults, self.requests, admin if name == "registry" else None, gzip=self._options.gzip)
             for name, site in self._sites.items()
-        ]
+        }
+        # Listening comes first, so that a client which reads the announcement and connects at once is not refused.
+        served = addresses.serve(apps, self.requests)
         if announce is not None:
             announce()
         stack.callback(ServerThread(served).stop)
 
     def _load_demo(self) -> None:
         data = self._sites["metadata"].data
-        if data is None:
+        if not isinstance(data, DataService):
             raise SandboxError(
                 "the demo catalogue needs the built-in metadata service, which a descriptor has replaced"
             )
+        size = None if self._options.demo is True else self._options.demo
         try:
-            load_demo(data, self.owner, None if self._demo is True else self._demo, user=self._user)
+            with self._at_once():
+                load_demo(data, self.owner, size, user=self._client.user_ref)
         except WireError as error:
             raise SandboxError(f"the demo catalogue does not fit the metadata service: {error}") from error
 
+    def _at_once(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._lag is None else self._lag.at_once()
 
-def _open_store(path: str | None, now: Callable[[], datetime]) -> Store:
-    try:
-        return Store(path, now=lambda: timestamp(now()))
-    except StoreError as error:
-        raise SandboxError(str(error)) from error
+    def _open_store(self, stack: ExitStack) -> Store:
+        path = None if self._options.data is None else str(self._options.data)
+        try:
+            store = Store(path, now=lambda: timestamp(self._now()))
+        except StoreError as error:
+            raise SandboxError(str(error)) from error
+        stack.callback(store.close)
+        if self._options.consistency_delay:
+            self._lag = Lag(store, self._options.consistency_delay, self._monotonic)
+            stack.callback(self._lag.flush)  # before the store is closed: nothing that was written is lost
+        self._store = store
+        return store

@@ -56,6 +56,7 @@ class Relationship:
             the linked items.
         through: Name of the relationship to hop over.
         batch: Number of parents for each sub-request.
+        intersectable: Whether parents can be narrowed to those with a linked item that fits.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Relationship:
     fields: tuple[str, ...]
     through: str | None
     batch: int
+    intersectable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,7 @@ def _relationship(name: str, raw: Any, place: str) -> Relationship:
         fields=tuple(fields),
         through=raw.get("through"),
         batch=_number(raw.get("batchSize", 10), f"{place}.batchSize"),
+        intersectable=raw.get("intersectable") is not False,
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sequoia.sandbox.conditions import Condition, Demand, Statement, arms, candidates, holds
+from sequoia.sandbox.conditions import Condition, Demand, Hop, Statement, arms, candidates, holds
 from sequoia.sandbox.shape import Shape
 from sequoia.sandbox.values import Key
 
@@ -16,6 +16,7 @@ __all__ = [
     "Position",
     "Selection",
     "Statement",
+    "across_query",
     "count_query",
     "facet_query",
     "keys_query",
@@ -100,6 +101,21 @@ def facet_query(shape: Shape, selection: Selection, driver: Condition | None, ax
     column = f"e.{shape.column(axis)}"
     joined = f"({text}) AS k CROSS JOIN {shape.documents} AS e ON e.id = k.id"
     return f"SELECT {column}, count(*) FROM {joined} WHERE {column} IS NOT NULL GROUP BY {column}", values
+
+
+def across_query(hop: Hop, refs: Sequence[str], *, limit: int) -> Statement:
+    """Finds the other ends of an axis that holds refs, each once; arguments as in `Collection.across`."""
+    shape = hop.shape
+    marks = ", ".join("?" * len(refs))
+    if not hop.forward:
+        column, start = shape.along(hop.axis, "k")
+        text = f"SELECT DISTINCT k.ref FROM {shape.table(hop.axis, 'k')} WHERE {start}{column} IN ({marks})"
+    elif shape.has_many(hop.axis):
+        joined = f"{shape.values} AS k ON k.id = d.id AND k.axis = {shape.numbers[hop.axis]}"
+        text = f"SELECT DISTINCT k.value FROM {shape.documents} AS d CROSS JOIN {joined} WHERE d.ref IN ({marks})"
+    else:
+        text = f"SELECT DISTINCT d.{shape.column(hop.axis)} FROM {shape.documents} AS d WHERE d.ref IN ({marks})"
+    return f"{text} LIMIT ?", [*refs, limit]
 
 
 def _bounds(selection: Selection, ref: str) -> Iterator[Statement]:

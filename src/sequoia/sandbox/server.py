@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from uvicorn import Config, Server
@@ -16,7 +19,7 @@ from uvicorn import Config, Server
 from sequoia.sandbox.errors import SandboxError
 from sequoia.sandbox.protocol import HEAD_LIMIT, SandboxProtocol
 
-__all__ = ["HOST", "Listener", "ServerThread"]
+__all__ = ["HOST", "Asgi", "Listener", "Served", "ServerThread", "Tls"]
 
 HOST = "127.0.0.1"
 
@@ -26,7 +29,31 @@ _KEEP_ALIVE = 75
 
 _BACKLOG = 512
 
-_Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The PEM files of a server that speaks https.
+
+    Attributes:
+        certificate: Its certificate.
+        key: The key of the certificate.
+        client_ca: Clients must show a certificate of this authority; None for no such demand.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A listening socket, the application behind it, and the files of TLS unless it speaks plain http."""
+
+    socket: socket.socket
+    app: Asgi
+    tls: Tls | None = None
 
 
 class Listener:
@@ -34,12 +61,13 @@ class Listener:
 
     Args:
         port: The port, or 0 for any free one.
+        scheme: What is spoken there: `http` or `https`.
 
     Raises:
         SandboxError: The port cannot be had.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, scheme: str = "http") -> None:
         # The protocol is named: asyncio switches Nagle's algorithm off only on a socket that says it is TCP, and left
         # on, that makes every answer 40 ms late.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -51,11 +79,12 @@ class Listener:
             self.close()
             raise _unavailable(port, error) from error
         self.port: int = self._socket.getsockname()[1]
+        self._scheme = scheme
 
     @property
     def origin(self) -> str:
-        """`http://127.0.0.1:<port>`."""
-        return f"http://{HOST}:{self.port}"
+        """`http://127.0.0.1:<port>`, or the same with `https`."""
+        return f"{self._scheme}://{HOST}:{self.port}"
 
     def listen(self) -> socket.socket:
         """Let clients connect, and return the socket; they are answered as soon as the server runs.
@@ -80,15 +109,27 @@ def _unavailable(port: int, error: Exception) -> SandboxError:
     )
 
 
+class _Server(Server):
+    """uvicorn's server, whose end waits for nobody."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is open; connections in the middle of a TLS handshake end with the event loop."""
+        for server in self.servers:
+            server.close()
+        # From Python 3.12 on, uvicorn would wait up to a minute for clients that have connected and say nothing.
+        self.servers = []
+        await super().shutdown(sockets)
+
+
 class ServerThread:
     """A background thread that serves one application per socket.
 
     Args:
-        served: Pairs of a listening socket and its application.
+        served: What it serves.
     """
 
-    def __init__(self, served: Sequence[tuple[socket.socket, _Asgi]]) -> None:
-        self._servers = [(sock, Server(_config(app))) for sock, app in served]
+    def __init__(self, served: Sequence[Served]) -> None:
+        self._servers = [(one.socket, _Server(_config(one))) for one in served]
         # A daemon, so that a sandbox that nobody stopped does not keep the interpreter from ending.
         self._thread = threading.Thread(target=self._run, name="sequoia-sandbox", daemon=True)
         self._thread.start()
@@ -107,9 +148,9 @@ class ServerThread:
         self._thread.join()
 
 
-def _config(app: _Asgi) -> Config:
+def _config(served: Served) -> Config:
     return Config(
-        app,
+        served.app,
         http=SandboxProtocol,
         ws="none",
         interface="asgi3",
@@ -121,4 +162,14 @@ def _config(app: _Asgi) -> Config:
         timeout_keep_alive=_KEEP_ALIVE,
         h11_max_incomplete_event_size=HEAD_LIMIT,
         backlog=_BACKLOG,
+        **_tls_options(served.tls),
     )
+
+
+def _tls_options(tls: Tls | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    files = {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
+    if tls.client_ca is None:
+        return files
+    return {**files, "ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}

@@ -5,20 +5,30 @@ Nothing here waits or listens; the application around it does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from sequoia.sandbox.dataservice import DataService
+from sequoia.sandbox.business import unserved_routes
 from sequoia.sandbox.identity import Tokens
 from sequoia.sandbox.routing import Route, dispatch, split_path
 from sequoia.sandbox.wire import Reply, Request, json_reply
 
-__all__ = ["Site"]
+__all__ = ["Data", "Site"]
 
 _ROBOTS = Reply(200, b"User-agent: *\nDisallow: /\n", {"content-type": "text/plain; charset=utf-8"})
+
+
+class Data(Protocol):
+    """What answers the requests for the resources of a service."""
+
+    def handle(self, request: Request, *, user: str) -> Reply:
+        """Answer one request for a path under `/data/`, in the name of `user`."""
+
+    def load(self, resource: str, documents: Iterable[Mapping[str, Any]], *, user: str) -> int:
+        """Store many documents without HTTP; returns how many."""
 
 
 class Site:
@@ -36,7 +46,7 @@ class Site:
         descriptor: Mapping[str, Any],
         tokens: Tokens,
         *,
-        data: DataService | None = None,
+        data: Data | None = None,
         routes: Sequence[Route] = (),
     ) -> None:
         self.name: str = descriptor["name"]
@@ -48,7 +58,9 @@ class Site:
             *routes,
             Route("GET", "/descriptor/raw", self._describe),
             Route("GET", "/robots.txt", lambda _, __: _ROBOTS),
-            Route("GET", "/", self._root),
+            Route("GET", "/", lambda _, __: Reply(302, headers={"location": "/docs"})),
+            Route("GET", "/docs", self._docs),
+            *unserved_routes(descriptor),
         )
 
     def answer(self, request: Request) -> Reply:
@@ -72,5 +84,5 @@ class Site:
             return Reply(200, msgspec.json.format(self._descriptor, indent=2))
         return Reply(200, self._descriptor)
 
-    def _root(self, _: Request, __: tuple[str, ...]) -> Reply:
+    def _docs(self, _: Request, __: tuple[str, ...]) -> Reply:
         return json_reply(200, {"name": self.name, "title": self.title, "descriptor": "/descriptor/raw"})

@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from sequoia.sandbox.conditions import Hop, walked
 from sequoia.sandbox.database import Database, StoreError
 from sequoia.sandbox.selection import (
     NARROW,
     Condition,
     Position,
     Selection,
+    across_query,
     count_query,
     facet_query,
     keys_query,
@@ -72,6 +74,10 @@ class Store:
         path: The file; None keeps everything in memory.
         now: The wall clock, as wire text such as `2026-01-01T00:00:00.000Z`.
 
+    Attributes:
+        now: As given.
+        lock: Who holds it is alone with the documents.
+
     Raises:
         StoreError: The file cannot be opened, is no data file of this version, or is in use.
     """
@@ -79,6 +85,7 @@ class Store:
     def __init__(self, path: str | None, *, now: Callable[[], str]) -> None:
         self.now = now
         self._db = Database(path, now=now())
+        self.lock = self._db.lock
 
     def close(self) -> None:
         """Write everything out and release the file; closing twice is harmless."""
@@ -145,7 +152,6 @@ class Collection:
         self.store = store
         self.shape = shape
         self._db = db
-        self._indexed: set[str] = set()
         self._numbers = [shape.numbers[axis] for axis in shape.layout.many]
 
     def get(self, refs: Iterable[str]) -> dict[str, Row]:
@@ -244,17 +250,17 @@ class Collection:
 
     def index(self, axes: Iterable[str]) -> None:
         """Make the indexes of some axes, where they are not there yet; a query does this for the axes that it uses."""
-        for axis in axes:
-            if axis not in self._indexed:
-                self._db.rows(self.shape.index_creation(axis))
-                if not self._db.in_transaction:  # which may be undone, and the index with it
-                    self._indexed.add(axis)
+        self._index((self.shape, axis) for axis in axes)
+
+    def _index(self, axes: Iterable[tuple[Shape, str]]) -> None:
+        """The same for axes of any collection of the store."""
+        for shape, axis in axes:
+            self._db.make_index(shape.index(axis), shape.index_creation(axis))
 
     def _drop_indexes(self) -> None:
-        """Forget indexes that will be smaller than what is about to come in."""
+        """Forget indexes that are smaller than what is about to come in."""
         for axis in (*self.shape.layout.single, *self.shape.layout.many):
-            self._db.rows(f"DROP INDEX IF EXISTS {self.shape.index(axis)}")
-        self._indexed.clear()
+            self._db.drop_index(self.shape.index(axis))
 
     def _driver(self, selection: Selection, *, whole: bool = False) -> Condition | None:
         """The condition to start from: the one with the fewest matches, none if a walk along the order is better.
@@ -263,12 +269,12 @@ class Collection:
             selection: What to find.
             whole: Whether all of it is wanted at once, as for a count, and not a page in order.
         """
+        self._index(walked(self.shape, selection.conditions))
         conditions = [item for item in selection.conditions if isinstance(item, Condition)]
         for condition in conditions:
             if condition.axis == "ref" and condition.exact:
                 return condition
         conditions = [item for item in conditions if item.indexed]
-        self.index(item.axis for item in conditions)
         if not conditions:
             return None
         if len(conditions) == 1 and not selection.order and (whole or conditions[0].exact):
@@ -302,6 +308,26 @@ class Collection:
         with self._db.lock:
             bare = Selection(selection.owner, selection.conditions)
             return int(self._db.rows(*count_query(self.shape, bare, self._driver(bare, whole=True)))[0][0])
+
+    def refs(self, selection: Selection, *, limit: int) -> list[str]:
+        """The refs of the first documents of a selection."""
+        with self._db.lock:
+            query = keys_query(self.shape, selection, self._driver(selection), limit=limit, offset=0)
+            return [str(ref) for ref, *_ in self._db.rows(*query)]
+
+    def across(self, hop: Hop, refs: Sequence[str], *, limit: int) -> list[str]:
+        """Where a step leads from some documents, or from some refs, each once.
+
+        Args:
+            hop: The step, of any collection of the store.
+            refs: Where to start, as many as one statement takes.
+            limit: Most refs to find.
+        """
+        with self._db.lock:
+            if not hop.forward:
+                self._index([(hop.shape, hop.axis)])
+            found = self._db.rows(*across_query(hop, refs, limit=limit))
+        return [ref for (ref,) in found if isinstance(ref, str)]
 
     def facet(self, selection: Selection, axis: str) -> dict[str, int]:
         """How many documents of a selection have each value of an axis, absent values left out."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
+from sequoia.sandbox.wire import Request
+
 __all__ = ["RecordedRequest", "RequestLog"]
 
 _MAX_REQUESTS = 10_000
@@ -26,6 +28,7 @@ class RecordedRequest:
         headers: Names in lower case. Kept out of the `repr`, because one of them is a credential.
         body: The whole body. Kept out of the `repr`, because a token request carries secrets.
         status: HTTP status of the answer; `None` when a fault closed the connection before one.
+        scheme: `http` or `https`.
     """
 
     service: str
@@ -35,6 +38,7 @@ class RecordedRequest:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     status: int | None
+    scheme: str = "http"
 
 
 class RequestLog(Sequence[RecordedRequest]):
@@ -48,6 +52,11 @@ class RequestLog(Sequence[RecordedRequest]):
         self._requests: deque[RecordedRequest] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
+
+    def note(self, service: str, request: Request, status: int | None) -> None:
+        """Append what arrived at a service, and the status of the answer."""
+        what = (request.method, request.path, request.query, request.headers, request.body)
+        self.record(RecordedRequest(service, *what, status, request.scheme))
 
     def record(self, request: RecordedRequest) -> None:
         """Append one request."""

@@ -264,7 +264,7 @@ def _seconds(text: str) -> Key:
 
 
 def _query_number(text: str) -> int | float:
-    if not re.fullmatch(r"[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,2})?", text):
+    if not re.fullmatch(r"[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?", text):
         raise InvalidValueError("must be a number")
     number = float(text)
     if not math.isfinite(number):

@@ -25,6 +25,7 @@ class Request:
         query: The decoded name and value pairs of the query string, in order, repeated names kept.
         headers: Names in lower case.
         body: The whole body, `b""` without one.
+        scheme: `http` or `https`, as it arrived.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Request:
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    scheme: str = "http"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sequoia.sandbox.describe import F, Link, describe_resource, describe_service
+from sequoia.sandbox.describe_routes import root_routes
 
 __all__ = ["workflow_descriptor"]
 
@@ -89,6 +90,7 @@ def workflow_descriptor() -> dict[str, Any]:
     routes = (
         _route("flowExecutionProgress", "/flow-execution-progress/{flowExecutionRef}", [], ref),
         _route("executionProgress", "/execution-progress/{owner}:{ref}", ["The older form"], parts),
+        *root_routes(),
     )
     resources = (_events(), _flows(), _profiles())
     return describe_service("workflow", "Workflow", "Runs flows of work over the catalogue", resources, routes)

@@ -1,0 +1,76 @@
+"""From settings to the asynchronous HTTP clients; what is the same for both kinds is in `sequoia.transport`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+from anyio import to_thread
+
+from sequoia.calls import Call
+from sequoia.error import ClientError
+from sequoia.settings import Settings
+from sequoia.transport import Library, Routes, adapter_transport
+
+__all__ = ["AsyncChannels"]
+
+
+def _async_adapter(adapter: Any, settings: Settings) -> httpx2.AsyncBaseTransport:
+    if isinstance(adapter, httpx2.AsyncBaseTransport):
+        return adapter
+    return _ThreadedTransport(adapter_transport(adapter, settings))
+
+
+class _ThreadedTransport(httpx2.AsyncBaseTransport):
+    """A synchronous transport, each of whose requests runs in a thread."""
+
+    def __init__(self, transport: httpx2.BaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return await to_thread.run_sync(self._handle, request)
+
+    def _handle(self, request: httpx2.Request) -> httpx2.Response:
+        response = self._transport.handle_request(request)
+        try:
+            content = b"".join(response.iter_raw())
+        finally:
+            response.close()
+        # Its stream was a synchronous one.
+        return httpx2.Response(
+            response.status_code, headers=response.headers, stream=httpx2.ByteStream(content), request=request
+        )
+
+    async def aclose(self) -> None:
+        await to_thread.run_sync(self._transport.close)
+
+
+class AsyncChannels(Routes[httpx2.AsyncClient]):
+    """The same for an `AsyncClient`; its arguments and errors are those of `Channels`.
+
+    An adapter may be an `httpx2.AsyncBaseTransport`, or a synchronous one, whose requests then run in threads.
+    """
+
+    _library = Library(httpx2.AsyncClient, httpx2.AsyncHTTPTransport, _async_adapter)
+
+    async def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
+        """Send a call's request and read its answer; errors as `Channels.send`."""
+        if self._closed:
+            raise ClientError("the client is closed")
+        self._in_flight += 1
+        try:
+            return await self.for_url(call.url).send(self.request(call, headers))
+        finally:
+            self._in_flight -= 1
+            await self._hang_up()
+
+    async def close(self) -> None:
+        """Send nothing more, and close every connection as soon as no request is under way."""
+        self._closed = True
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        if self._idle:
+            for client in self._all():
+                await client.aclose()

@@ -1,0 +1,110 @@
+"""Criteria held against the descriptor before they are sent, as far as the client was told to."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from tests.contract.conftest import Connect
+from tests.contract.data import load_contents, sent
+
+from sequoia import Client, field, where
+from sequoia.error import BadRequest, CriteriaError, ResourceNotFound
+from sequoia.sandbox import Fault, Sandbox
+
+WRONG = where(field("tilte") == "x").order_by("-relaseYear")
+
+
+def _described(sandbox: Sandbox) -> int:
+    return sum(request.path.startswith("/descriptor") for request in sent(sandbox))
+
+
+def test_a_descriptor_is_read_once_for_a_client(client: Client, sandbox: Sandbox) -> None:
+    service = client.metadata
+    assert service.descriptor.name == "metadata"
+    assert service.contents.descriptor.fields["title"].sort
+    assert client.metadata.offer_templates.descriptor.plural_name == "offerTemplates"
+    assert client.metadata.contents.descriptor.store_limit == 100
+    assert _described(sandbox) == 1
+    client.refresh()
+    assert client.metadata.descriptor.resource("contents").relationships["assets"].type == "indirect"
+    assert _described(sandbox) == 2
+
+
+@pytest.mark.parametrize("name", ["offerTemplate", "offer_template", "offer-templates", "offerTemplates"])
+def test_a_known_resource_is_found_by_all_its_names(client: Client, owner: str, name: str) -> None:
+    assert client.metadata.descriptor.name
+    assert client.metadata[name].browse(owner).resources == []
+    assert client.metadata[name].url.endswith("/data/offer-templates")
+
+
+def test_a_resource_that_is_not_there_has_no_descriptor(client: Client) -> None:
+    with pytest.raises(ResourceNotFound, match="did you mean 'contents'"):
+        _ = client.metadata["contnets"].descriptor
+
+
+def test_a_wrong_singular_is_explained(client: Client, owner: str) -> None:
+    with pytest.raises(ResourceNotFound, match="no resource 'content': did you mean 'contents'"):
+        client.metadata.content.browse(owner)
+
+
+def test_a_checked_client_sends_no_query_that_the_service_says_it_cannot_answer(
+    connect: Connect, sandbox: Sandbox, owner: str
+) -> None:
+    client = connect(check=True)
+    fault = r"no field 'tilte'.*'title'.*; .*'relaseYear'.*'releaseYear'"
+    with pytest.raises(CriteriaError, match=fault):
+        client.metadata.contents.browse(owner, WRONG)
+    with pytest.raises(CriteriaError, match=fault):
+        _ = client.metadata.contents.browse(owner, WRONG, prefetch_pages=0).resources
+    with pytest.raises(CriteriaError, match=fault):
+        client.metadata.contents.read(owner, f"{owner}:a", criteria=WRONG)
+    with pytest.raises(CriteriaError, match="no field 'titel': did you mean 'title'"):
+        client.metadata.contents.browse(owner, fields=["titel"])
+    assert [request.path for request in sent(sandbox)] == ["/descriptor/raw"]
+
+
+def test_a_checked_client_asks_what_is_right(connect: Connect, sandbox: Sandbox, owner: str) -> None:
+    refs = load_contents(sandbox, owner, 2)
+    criteria = where(field("type") == "movie").order_by("-title").include("assets").per_page(1)
+    pages = list(connect(check=True).metadata.contents.browse(owner, criteria, fields=["ref"]))
+    assert [page.resource["ref"] for page in pages] == refs[::-1]
+
+
+def test_by_default_a_query_goes_out_and_a_known_descriptor_warns_once(
+    client: Client, sandbox: Sandbox, owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.metadata.descriptor.name
+    with caplog.at_level(logging.WARNING, logger="sequoia"):
+        for _ in range(2):
+            with pytest.raises(BadRequest):
+                client.metadata.contents.browse(owner, WRONG)
+    assert len([record for record in caplog.records if "tilte" in record.message]) == 1
+    assert [request.path for request in sent(sandbox)].count("/data/contents") == 2
+
+
+def test_a_refused_query_is_explained_by_the_descriptor(client: Client, sandbox: Sandbox, owner: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        client.metadata.contents.browse(owner, WRONG)
+    assert caught.value.message["validation"]["source"] == "query"
+    notes = " ".join(caught.value.__notes__)
+    assert "did you mean 'title'" in notes
+    assert "did you mean 'releaseYear'" in notes
+    assert _described(sandbox) == 1
+
+
+def test_an_unchecked_client_reads_no_descriptor(connect: Connect, sandbox: Sandbox, owner: str) -> None:
+    client = connect(check=False)
+    with pytest.raises(BadRequest) as caught:
+        client.metadata.contents.browse(owner, WRONG)
+    assert not hasattr(caught.value, "__notes__")
+    assert _described(sandbox) == 0
+
+
+def test_a_checked_client_does_without_a_descriptor_that_cannot_be_read(
+    connect: Connect, sandbox: Sandbox, owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = connect(check=True)
+    sandbox.faults.add(Fault(path="/descriptor/raw", status=404))
+    assert client.metadata.contents.browse(owner, where(field("type") == "movie")).resources == []
+    assert "the descriptor of the service metadata cannot be read" in caplog.text
