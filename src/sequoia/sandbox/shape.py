@@ -110,7 +110,3 @@ class Shape:
     def width(self) -> int:
         """How many columns `documents` has."""
         return len(self.layout.single) + 4
-
-    def assignments(self) -> str:
-        """What an UPDATE sets, everything but the id and the ref."""
-        return ", ".join(f"{column} = ?" for column in (*self.columns, "body", "private"))

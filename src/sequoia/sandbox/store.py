@@ -200,9 +200,17 @@ class Collection:
     def _replace(self, numbered: Sequence[tuple[int, Record]]) -> None:
         """Write over documents that are there, but for their values and texts of before, which are taken away."""
         shape = self.shape
-        update = f"UPDATE {shape.documents} SET {shape.assignments()} WHERE id = ?"
-        rows = ((*item.single, item.row.body, item.row.private, number) for number, item in numbered)
-        self._db.each(update, rows)
+        former: dict[int, tuple[Key | None, ...]] = {}
+        for chunk in _chunks(number for number, _ in numbered):
+            text = f"SELECT {', '.join(('id', *shape.columns))} FROM {shape.documents} WHERE id IN ({_marks(chunk)})"
+            former.update((row[0], row[1:]) for row in self._db.rows(text, chunk))
+        for number, item in numbered:
+            # SQLite writes to the index of every column that is named, whether its value changes or not.
+            both = zip(shape.columns, former[number], item.single, strict=True)
+            changed = [(column, new) for column, old, new in both if old != new]
+            columns = "".join(f"{column} = ?, " for column, _ in changed)
+            values = [*(new for _, new in changed), item.row.body, item.row.private, number]
+            self._db.rows(f"UPDATE {shape.documents} SET {columns}body = ?, private = ? WHERE id = ?", values)
         self._drop_values([number for number, _ in numbered])
         self._put_values(numbered)
 
