@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import Any
 
@@ -137,7 +137,7 @@ class _Join:
         """For every group, the refs that its resources have at `path`."""
         if not path:
             raise _UnresolvableError("the descriptor names no field for it")
-        refs = [_all_refs(group, path) for group in groups]
+        refs = _grouped_refs(groups, path)
         if not any(refs):
             raise _UnresolvableError(f"no resource of the answer has {path!r}: ask for it in fields")
         return refs
@@ -215,15 +215,16 @@ def _by_one_ref(items: list[Resource], field: str) -> Mapping[str, list[Resource
     return groups if all(isinstance(ref, str) for ref in groups) else None
 
 
-def _all_refs(resources: list[Resource], path: str) -> list[str]:
-    """The refs that all of these resources have at a path."""
+def _grouped_refs(groups: list[list[Resource]], path: str) -> list[list[str]]:
+    """For every group, the refs that its resources have at a path."""
     try:
-        found = list(map(itemgetter(path), resources))
+        found = list(map(itemgetter(path), chain.from_iterable(groups)))
     except (KeyError, TypeError):
         found = [None]
-    if set(map(type, found)) <= {str}:
-        return found
-    return [ref for resource in resources for ref in _refs(resource, path)]
+    if set(map(type, found)) <= {str}:  # one each
+        refs = iter(found)
+        return [list(islice(refs, len(group))) for group in groups]
+    return [[ref for resource in group for ref in _refs(resource, path)] for group in groups]
 
 
 def _refs(resource: Any, path: str) -> list[str]:
