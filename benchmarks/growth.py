@@ -107,14 +107,13 @@ def documents(size: int) -> Iterator[dict[str, Any]]:
 
 
 def measure(size: int) -> Line:
-    """Load a sandbox and question it."""
-    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
-    service = DataService(Schema.parse(metadata_descriptor()), store)
-    made = Timed(documents(size))
-    started, busy = time.perf_counter(), time.process_time()
-    service.load("contents", made, user="acme:bench")
-    seconds = time.perf_counter() - started - made.seconds
-    busy = time.process_time() - busy - made.busy
+    """Load a sandbox, a small one several times, and question it."""
+    loaded = [load(size) for _ in range(max(1, min(5, 100_000 // size)))]
+    for _, _, store, _ in loaded[:-1]:
+        store.close()
+    service, store = loaded[-1][3], loaded[-1][2]
+    seconds = statistics.median(taken for taken, *_ in loaded)
+    busy = statistics.median(taken for _, taken, *_ in loaded)
     first: list[float] = []
     walks = {order: walk(service, order, first) for order in ORDERS}
     found = filtered(service, size, first)
@@ -126,6 +125,17 @@ def measure(size: int) -> Line:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     store.close()
     return Line(size, size / seconds, size / busy, used[0][0] / size, peak, walks, found, max(first), indexes)
+
+
+def load(size: int) -> tuple[float, float, Store, DataService]:
+    """A sandbox with contents, and the seconds that it took to store them, by the clock and of the processor."""
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    service = DataService(Schema.parse(metadata_descriptor()), store)
+    made = Timed(documents(size))
+    started, busy = time.perf_counter(), time.process_time()
+    service.load("contents", made, user="acme:bench")
+    seconds = time.perf_counter() - started - made.seconds
+    return seconds, time.process_time() - busy - made.busy, store, service
 
 
 def ask(service: DataService, link: str) -> tuple[dict[str, Any], float]:

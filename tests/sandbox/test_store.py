@@ -302,18 +302,26 @@ def test_an_index_is_made_by_the_first_query_that_needs_it_and_kept_up_to_date()
     store.close()
 
 
-def test_much_more_than_was_there_is_stored_without_indexes() -> None:
+def test_a_load_of_much_more_than_was_there_leaves_the_indexes_for_later() -> None:
     store = made_store()
-    found = films(store)
-    fill(found, [("a:0", {"size": [0], "colour": ["red"]})])
-    red = Selection(conditions=(Condition("colour", ("red",)),))
-    assert found.count(red) == 1
-    fill(found, [(f"a:{number}", {"size": [number], "colour": ["red"]}) for number in range(1, 1_500)])
-    assert indexes(found) == 0
-    assert found.count(red) == 1_500
-    fill(found, [(f"b:{number}", {"size": [number], "colour": ["red"]}) for number in range(1_200)])
-    assert indexes(found) == 1, "to make it again would take longer than to go on with it"
-    assert found.count(red) == 2_700
+    films = {"fields": {"kind": {"type": "string"}}, "filters": {"withKind": {"fieldNamePath": "kind"}}}
+    service = DataService(Schema.parse({"name": "catalogue", "resourcefuls": {"films": films}}), store)
+    collection = service._collections["films"]
+    red = Selection(conditions=(Condition("kind", ("red",)),))
+
+    def load(prefix: str, number: int) -> None:
+        service.load("films", ({"owner": prefix, "name": f"n{n}", "kind": "red"} for n in range(number)), user="a:b")
+
+    load("a", 5)
+    assert collection.count(red) == 5
+    load("b", 500)
+    assert indexes(collection) == 1
+    load("c", 2_000)
+    assert indexes(collection) == 0
+    assert collection.count(red) == 2_505
+    load("d", 2_000)
+    assert indexes(collection) == 1, "to make it again would take longer than to go on with it"
+    assert collection.count(red) == 4_505
     store.close()
 
 

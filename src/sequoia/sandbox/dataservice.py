@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -26,7 +27,8 @@ from sequoia.sandbox.wire import Reply, Request, WireError
 
 __all__ = ["DataService"]
 
-_CHUNK = 2_000
+_CHUNK = 500
+_MANY = 1_000
 _MOST_REFS = 2_000
 _encode = msgspec.json.encode
 
@@ -105,7 +107,7 @@ class DataService:
         return reply
 
     def load(self, resource: str, documents: Iterable[Mapping[str, Any]], *, user: str) -> int:
-        """Store many documents without HTTP, in one transaction for each chunk of 2,000.
+        """Store many documents without HTTP, in one transaction for each chunk of 500.
 
         Args:
             resource: The plural name of the resource.
@@ -121,9 +123,14 @@ class DataService:
         if resource not in self._schema.resources:
             raise WireError(404, f"{resource} is no resource of {self._schema.name}")
         target = self._schema.resources[resource]
+        collection = self._collections[resource]
+        bound: float = max(_MANY, collection.extent())
         iterator = iter(documents)
         count = 0
         while chunk := list(islice(iterator, _CHUNK)):
+            if count >= bound:
+                collection.drop_indexes()
+                bound = math.inf
             self._store_all(target, self._validated(target, chunk), user)
             count += len(chunk)
         return count

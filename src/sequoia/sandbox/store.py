@@ -34,7 +34,6 @@ __all__ = ["Collection", "Layout", "Record", "Row", "Store", "StoreError"]
 
 _CHUNK = 500
 _T = TypeVar("_T")
-_MANY = 1_000
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -182,13 +181,11 @@ class Collection:
         """
         shape = self.shape
         with self.store.transaction():
-            (last,) = self._db.rows(f"SELECT max(id) FROM {shape.documents}")[0]
-            known = self._ids([record.row.ref for record in records]) if last is not None else {}
-            if len(records) - len(known) > max(_MANY, last or 0):
-                self._drop_indexes()
+            last = self.extent()
+            known = self._ids([record.row.ref for record in records]) if last else {}
             self._replace([(known[record.row.ref], record) for record in records if record.row.ref in known])
             new = (record for record in records if record.row.ref not in known) if known else records
-            numbered = list(enumerate(new, (last or 0) + 1))
+            numbered = list(enumerate(new, last + 1))
             self._db.insert(
                 shape.documents,
                 shape.width,
@@ -265,8 +262,8 @@ class Collection:
         for shape, axis in axes:
             self._db.make_index(shape.index(axis), shape.index_creation(axis))
 
-    def _drop_indexes(self) -> None:
-        """Forget indexes that are smaller than what is about to come in."""
+    def drop_indexes(self) -> None:
+        """Forget all indexes, before so much comes in that to make them again is quicker than to keep them."""
         for axis in (*self.shape.layout.single, *self.shape.layout.many):
             self._db.drop_index(self.shape.index(axis))
 
@@ -310,6 +307,10 @@ class Collection:
             keys = self._db.rows(*query)
             rows = self._at([number for _, number, *_ in keys])
         return [(rows[number], (*values, ref)) for ref, number, *values in keys]
+
+    def extent(self) -> int:
+        """About how many documents there are, without a look at each of them."""
+        return int(self._db.rows(f"SELECT ifnull(max(id), 0) FROM {self.shape.documents}")[0][0])
 
     def count(self, selection: Selection) -> int:
         """How many documents a selection holds; its order and position do not matter."""
