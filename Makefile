@@ -91,7 +91,7 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Growth with 10,000 and 100,000 contents here; bench-growth goes on to 1,000,000, which takes minutes and 8 GB.
+# Growth with 10,000 and 100,000 contents here; bench-growth goes on to 1,000,000, which takes some minutes and 3.2 GB.
 bench: wheel .venv-4.4.0/.ready
 	$(BIN)/python -m benchmarks; clients=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
