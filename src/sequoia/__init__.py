@@ -11,13 +11,21 @@
                 print(content["ref"], content["title"])
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from sequoia._version import __version__
 from sequoia.auth import AuthType
 from sequoia.client import Client
 from sequoia.clock import InstantClock
 from sequoia.criteria import Criteria, Inclusion, StringExpressionFactory, field, raw, text, where
 
+if TYPE_CHECKING:
+    from sequoia.aio.client import AsyncClient
+
 __all__ = [
+    "AsyncClient",
     "AuthType",
     "Client",
     "Criteria",
@@ -30,3 +38,12 @@ __all__ = [
     "text",
     "where",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Only who asks for it pays for the import of asyncio and anyio.
+    if name == "AsyncClient":
+        from sequoia.aio.client import AsyncClient  # noqa: PLC0415
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from sequoia.calls import Answer, Call, decoded
@@ -132,8 +133,10 @@ class PageBrowser(Response):
     def _prefetch(self) -> None:
         place: Place | None = self._start
         for _ in range(self._prefetch_pages):
-            place = place.following() if place is not None else None
-            self._first_answer = self._first_answer or self._answer
+            page = place.following() if place is not None else None
+            if self._first_answer is None and page is not None:
+                self._first_answer = page.answer
+            place = page
 
     @property
     def _answer(self) -> Answer:
@@ -149,10 +152,10 @@ class PageBrowser(Response):
 
     def linked(self, name: str) -> LinkedPages:
         """The resources of an included relationship, page by page, of all pages."""
-        return LinkedPages(self._walk, lambda: _answers(self._start), lambda: self._answer, name)
+        return LinkedPages(self._walk, lambda: _Answers(self._start), lambda: self._answer, name)
 
     def __iter__(self) -> Iterator[BrowsedPage]:
-        return _pages(self._walk, self._start)
+        return _Pages(self._walk, _Answers(self._start))
 
     def __repr__(self) -> str:
         # A debugger that shows the browse must not send its first request.
@@ -168,7 +171,7 @@ class BrowsedPage(Response):
 
     def linked(self, name: str) -> LinkedPages:
         """The resources of an included relationship, page by page, of this page."""
-        return LinkedPages(self._walk, lambda: _only(self._answer), lambda: self._answer, name)
+        return LinkedPages(self._walk, lambda: _Single(self._answer), lambda: self._answer, name)
 
 
 class LinkedPages:
@@ -199,40 +202,97 @@ class LinkedPages:
         return linked_resources(self._first(), self._name)
 
     def __iter__(self) -> Iterator[list[Resource]]:
-        return _linked(self._walk, self._answers(), self._name)
+        return _Linked(self._walk, self._answers(), self._name)
 
     def __repr__(self) -> str:
         return f"<LinkedPages {self._name}>"
 
 
-def _pages(walk: Walk, start: Place) -> Iterator[BrowsedPage]:
-    return (BrowsedPage(walk, answer) for answer in _answers(start))
+class _Answers:
+    """The answers behind a place. It holds no page but the one where it is, and no browse.
+
+    Not a generator, because those are not cleared away in time when a task leaves its loop early.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place: Place | None = place
+
+    def __iter__(self) -> Iterator[Answer]:
+        return self
+
+    def __next__(self) -> Answer:
+        page = self._place.following() if self._place is not None else None
+        self._place = page
+        if page is None:
+            raise StopIteration
+        return page.answer
 
 
-def _only(answer: Answer) -> Iterator[Answer]:
-    yield answer
+class _Single:
+    """One answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer: Answer | None = answer
+
+    def __iter__(self) -> Iterator[Answer]:
+        return self
+
+    def __next__(self) -> Answer:
+        answer, self._answer = self._answer, None
+        if answer is None:
+            raise StopIteration
+        return answer
 
 
-def _answers(place: Place | None) -> Iterator[Answer]:
-    """The answers behind a place. The loop holds no page but the one where it is, and no browse."""
-    while place is not None and (place := place.following()) is not None:
-        yield place.answer
+class _Pages:
+    """The pages of a browse."""
+
+    def __init__(self, walk: Walk, answers: Iterator[Answer]) -> None:
+        self._walk = walk
+        self._answers = answers
+
+    def __iter__(self) -> Iterator[BrowsedPage]:
+        return self
+
+    def __next__(self) -> BrowsedPage:
+        return BrowsedPage(self._walk, next(self._answers))
 
 
-def _linked(walk: Walk, answers: Iterator[Answer], name: str) -> Iterator[list[Resource]]:
-    for answer in answers:
-        if resources := linked_resources(answer, name):
-            yield resources
-        for link in linked_starts(answer, name):
-            yield from _rest(walk, link, answer.call)
+class _Linked:
+    """The pages of a relationship's resources: those that came with main pages, and those behind them."""
 
+    def __init__(self, walk: Walk, answers: Iterator[Answer], name: str) -> None:
+        self._walk = walk
+        self._answers = answers
+        self._name = name
+        self._operation = walk.operation.without_empty_rule()
+        self._links: deque[tuple[str, Call]] = deque()
+        self._chain: Chain | None = None
+        self._following: Call | None = None
+        self._last: Answer | None = None
 
-def _rest(walk: Walk, link: str, call: Call) -> Iterator[list[Resource]]:
-    """The linked pages behind those that came with the main page, for one batch of parents."""
-    operation = walk.operation.without_empty_rule()
-    chain = walk.chain.branch()
-    following: Call | None = linked_call(chain.follow(link, call))
-    while following is not None:
-        answer = walk.send(following, operation)
-        yield Response(answer).resources
-        following = chain.next_call(answer)
+    def __iter__(self) -> Iterator[list[Resource]]:
+        return self
+
+    def __next__(self) -> list[Resource]:
+        while True:
+            if (following := self._next_call()) is not None:
+                self._following = following  # it can be had again if it fails now
+                self._last = self._walk.send(following, self._operation)
+                self._following = None
+                return Response(self._last).resources
+            answer = next(self._answers)
+            resources = linked_resources(answer, self._name)
+            self._links.extend((link, answer.call) for link in linked_starts(answer, self._name))
+            if resources:
+                return resources
+
+    def _next_call(self) -> Call | None:
+        """The call for the next page behind a main page; the batches of parents come one after the other."""
+        if self._last is not None and self._chain is not None:
+            last, self._last = self._last, None
+            self._following = self._chain.next_call(last)
+        if self._following is None and self._links:
+            self._chain = self._walk.chain.branch()
+            self._following = linked_call(self._chain.follow(*self._links.popleft()))
+        return self._following

@@ -102,6 +102,7 @@ class Client:
         """
         call = any_call(method, url, params=params, json=json, content=content, headers=headers)
         operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        self._connected()
         return Response(self._sender.send(call, operation))
 
     def get(
@@ -155,7 +156,7 @@ class Client:
         return list(self._registry)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Client holds connections and cannot cross a process: make one in each process")
+        raise TypeError("a client holds connections and cannot cross a process: make one in each process")
 
     def __repr__(self) -> str:
         return f"<Client {self._settings.registry_url} {self._settings.auth_type.name}>"
@@ -167,13 +168,18 @@ class Client:
             self._credential = self._credential or self._settings.credential(None)
             self._sender.offer(self._credential, url)
         try:
-            return Registry(self._sender.send(Call("GET", url), self._sender.operation().without_empty_rule()).data)
+            answer = self._sender.send(Call("GET", url), self._sender.operation().without_empty_rule())
+            return Registry(answer.data)
         except NotFound as error:
             raise no_registry(error) from error
         except HttpError as error:
             if error.status_code == 401:
                 error.add_note(NOT_ANONYMOUS)
             raise
+
+    def _connected(self) -> Registry:
+        """The registry, and with it the origins that the token may go to; this client read it when it was made."""
+        return self._registry
 
     def _token_url(self, registry: Registry) -> str | None:
         """Where tokens are given out; None for a client that fetches none."""
@@ -186,7 +192,8 @@ class Client:
 
     def _locate(self, name: str) -> str:
         """Where a service is, if it is a place that the client's secret may be sent to."""
-        location = self._registry.find(name).base_url()
+        registry = self._connected()
+        location = registry.find(name).base_url()
         if self._sender.holds_secret:
             self._check_secure(location, f"the service {name!r}")
         return location

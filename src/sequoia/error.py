@@ -28,10 +28,8 @@ user information, never its headers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from sequoia.validation import Fault
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 __all__ = [
     "AuthorisationError",
@@ -41,6 +39,7 @@ __all__ = [
     "ConnectionError",
     "CriteriaError",
     "DecodeError",
+    "Fault",
     "Forbidden",
     "HttpError",
     "InvalidResource",
@@ -109,6 +108,22 @@ class ServiceNotFound(ClientError, KeyError, AttributeError):
 
 class CriteriaError(ClientError):
     """A criteria cannot be put on the wire as it was meant. Nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a resource.
+
+    Attributes:
+        path: Where: the dotted path of a field, such as `ratings.BBFC` or `tags[2]`.
+        text: What: `'moive' is not allowed: did you mean 'movie'?`.
+    """
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
 
 
 class InvalidResource(ClientError, ValueError):

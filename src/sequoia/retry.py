@@ -105,10 +105,17 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What the requests of one operation share: its pages, its tries, its linked pages."""
+    """What the requests of one operation share: its pages, its tries, its linked pages.
+
+    Attributes:
+        correlation_id: Its `X-Correlation-ID`.
+        policy: When its requests are repeated.
+        paced: Whether its requests keep to the pace of the client: those of scans and bulk writes do.
+    """
 
     correlation_id: str
     policy: RetryPolicy
+    paced: bool = False
 
     def without_empty_rule(self) -> Operation:
         """The same operation for a request that may well find nothing."""

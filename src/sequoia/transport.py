@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -101,6 +101,13 @@ class Routes(Generic[Http]):
         return clients
 
 
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those behind it: of the asynchronous ones, the outermost may say nothing."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def adapter_transport(adapter: Any, settings: Settings) -> httpx2.BaseTransport:
     """The synchronous transport that an adapter is, or that sends through an adapter of `requests`.
 
@@ -179,7 +186,7 @@ def _close(clients: Iterable[httpx2.Client]) -> None:
 
 def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
     """The SDK's error for one of the transport's."""
-    text = str(error) or type(error).__name__
+    text = next(filter(None, map(str, _causes(error))), type(error).__name__)
     if isinstance(error, httpx2.DecodingError):
         return DecodeError(f"the answer's content encoding is broken: {text}", error)
     if isinstance(error, httpx2.TimeoutException):

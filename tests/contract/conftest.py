@@ -1,9 +1,7 @@
 """One sandbox for all contract tests, an owner of its own for each of them, and clients.
 
-Whatever a test does to a client goes through the fixture `connect`, whose parameter says which shell is tested. Today
-that is the synchronous one. The asynchronous twin becomes the second parameter: `connect` will then hand out an
-`AsyncClient` behind a small proxy that runs every awaitable on one event loop in a background thread and walks every
-asynchronous iterator there, so that the same tests, which know only the synchronous form, hold for both.
+Whatever a test does to a client goes through the fixture `connect`, whose parameter says which shell is tested: the
+synchronous one, or the asynchronous one on asyncio or trio, which then looks like the synchronous one (see `portal`).
 """
 
 from __future__ import annotations
@@ -11,10 +9,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache, partial
 from ssl import SSLContext
 from typing import Any, Protocol
 
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from tests.contract.portal import blocking
 from tests.contract.servers import Respond, TinyServer
 
 from sequoia import Client
@@ -55,14 +56,29 @@ def owner() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
 
 
-@pytest.fixture(params=["sync"])
-def connect(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Connect]:
-    shells: dict[str, Callable[..., Client]] = {"sync": Client}
+@pytest.fixture(scope="session")
+def portals() -> Iterator[Callable[[str], BlockingPortal]]:
+    """Event loops in threads of their own, by the name of the library, each started when it is first needed."""
+    with ExitStack() as stack:
+
+        @cache
+        def started(backend: str) -> BlockingPortal:
+            return stack.enter_context(start_blocking_portal(backend))
+
+        yield started
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def connect(
+    request: pytest.FixtureRequest, sandbox: Sandbox, portals: Callable[[str], BlockingPortal]
+) -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def make(registry_url: str | None = None, **options: Any) -> Client:
             given = {"grant_client_id": sandbox.client_id, "grant_client_secret": sandbox.client_secret, "proxies": {}}
-            client = shells[request.param](registry_url or sandbox.registry_url, **{**given, **options})
+            url, shell = registry_url or sandbox.registry_url, request.param
+            chosen = Client if shell == "sync" else partial(blocking, portals(shell))
+            client: Client = chosen(url, **{**given, **options})
             return stack.enter_context(client)
 
         yield make

@@ -239,6 +239,9 @@ def test_a_client_that_cannot_connect_closes_what_it_opened(connect: Connect) ->
         def close(self) -> None:
             self.closed = True
 
+        async def aclose(self) -> None:
+            self.closed = True
+
     transport = Closing(lambda _: httpx2.Response(404))
     with pytest.raises(NotFound):
         connect("http://registry.example/services/acme", adapters=[("http://", transport)])

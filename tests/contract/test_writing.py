@@ -179,10 +179,18 @@ def retitle(resource: Resource) -> Resource:
     return {**resource, "title": f"{resource['title']}!"}
 
 
+@pytest.fixture
+def rival(sandbox: Sandbox) -> Iterator[Client]:
+    """Somebody else, who writes from within a function of the client under test, and so is no asynchronous client."""
+    with sandbox.client() as client:
+        sandbox.requests.clear()
+        yield client
+
+
 def test_a_patch_never_goes_over_what_somebody_else_wrote(
-    connect: Connect, client: Client, owner: str, film: Resource
+    client: Client, rival: Client, owner: str, film: Resource
 ) -> None:
-    change = interrupted(connect(), owner, retitle, times=2)
+    change = interrupted(rival, owner, retitle, times=2)
     patched = client.metadata.contents.patch(owner, film["ref"], change).resource
     assert patched["title"] == "film!"
     assert patched["shortSynopsis"] == "by somebody else, 1"
@@ -198,9 +206,9 @@ def test_a_merge_is_applied_again_after_a_conflict(
 
 
 def test_a_patch_gives_up_when_somebody_else_is_always_faster(
-    connect: Connect, client: Client, sandbox: Sandbox, owner: str, film: Resource
+    client: Client, rival: Client, sandbox: Sandbox, owner: str, film: Resource
 ) -> None:
-    change = interrupted(connect(), owner, retitle, times=9)
+    change = interrupted(rival, owner, retitle, times=9)
     with pytest.raises(NotMatchingVersion, match="read it again"):
         client.metadata.contents.patch(owner, film["ref"], change, tries=3)
     assert methods(sandbox) == ["GET", "POST", "PUT"] * 3

@@ -23,6 +23,7 @@ EXTRAS = ["backoff", "click", "h2", "oauthlib", "requests", "rich", "sqlite3", "
 
 def test_the_public_surface_is_pinned() -> None:
     assert sequoia.__all__ == [
+        "AsyncClient",
         "AuthType",
         "Client",
         "Criteria",

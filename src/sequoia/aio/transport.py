@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,8 @@ class _ThreadedTransport(httpx2.AsyncBaseTransport):
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         response = self._transport.handle_request(request)
         try:
-            content = b"".join(response.iter_raw())
+            # The stream itself: that of a mock has been read already, and can be read again.
+            content = b"".join(response.stream) if isinstance(response.stream, httpx2.SyncByteStream) else b""
         finally:
             response.close()
         # Its stream was a synchronous one.
@@ -61,6 +63,9 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
         self._in_flight += 1
         try:
             return await self.for_url(call.url).send(self.request(call, headers))
+        except ssl.SSLError as error:
+            # httpcore2 leaves an alert of the server, which TLS 1.3 sends after the handshake, as it is.
+            raise httpx2.ReadError(str(error)) from error
         finally:
             self._in_flight -= 1
             await self._hang_up()

@@ -34,6 +34,7 @@ from sequoia.sandbox.traffic import RequestLog
 from sequoia.sandbox.wire import WireError
 
 if TYPE_CHECKING:
+    from sequoia.aio.client import AsyncClient
     from sequoia.auth import AuthType
     from sequoia.client import Client
 
@@ -211,6 +212,13 @@ class Sandbox:
         from sequoia.client import Client  # noqa: PLC0415 - a sandbox for other clients has no use for it
 
         return Client(self.registry_url, **{"proxies": {}, **self._credentials(options.get("auth_type")), **options})
+
+    def async_client(self, **options: Any) -> AsyncClient:
+        """An asynchronous client of this sandbox; everything else is as for `client`."""
+        from sequoia.aio.client import AsyncClient  # noqa: PLC0415 - as above
+
+        given = {"proxies": {}, **self._credentials(options.get("auth_type")), **options}
+        return AsyncClient(self.registry_url, **given)
 
     def _credentials(self, wanted: AuthType | None) -> dict[str, Any]:
         """What a client needs for a type of authentication, or for the one that fits this sandbox best."""

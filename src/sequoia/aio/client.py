@@ -1,0 +1,295 @@
+"""The client, its services and their endpoints: the names that users write.
+
+This is the synchronous shell. What is sent, whether it is sent again and which page comes next is decided by the
+core; `sending` sends it; here it gets the shape of the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, NoReturn, Self, Unpack
+
+import anyio
+
+from sequoia.aio.describing import AsyncDescribed
+from sequoia.aio.endpoint import AsyncBusinessEndpoint, AsyncEndpoint, AsyncRouteEndpoint, Strategy
+from sequoia.aio.sending import AsyncSender
+from sequoia.auth import AuthType, Credential, check_secure
+from sequoia.calls import Call
+from sequoia.descriptor import Descriptor
+from sequoia.error import AuthorisationError, ClientError, HttpError, NotFound, ResourceNotFound, ServiceNotFound
+from sequoia.operations import BusinessPath, any_call
+from sequoia.registry import NOT_ANONYMOUS, RegisteredService, Registry, no_registry
+from sequoia.response import Response
+from sequoia.retry import EmptyRule
+from sequoia.settings import ClientOptions, Settings
+from sequoia.urls import Params
+
+__all__ = ["AsyncClient", "AsyncService"]
+
+
+class AsyncClient:
+    """The asynchronous twin of `Client`: the same arguments, names and behaviour, on asyncio and trio.
+
+    ```python
+    async with AsyncClient("https://registry.example.com/services/acme", ...) as client:
+        film = (await client.metadata.contents.read("acme", "acme:film-1")).resource
+        async for page in client.metadata.contents.browse("acme"):
+            ...
+    ```
+
+    Nothing is sent before the first `await`. `async with` reads the registry and gets a token; without it, the first
+    operation does. A client belongs to the event loop that it is first used in, and can be shared by its tasks.
+
+    Args:
+        registry_url: The registry's list of services: `https://registry.example.com/services/acme`.
+        **options: See `ClientOptions` for their names and `Settings` for what they mean.
+
+    Raises:
+        TypeError, ValueError: An argument makes no sense; nothing was sent.
+    """
+
+    def __init__(self, registry_url: str, **options: Unpack[ClientOptions]) -> None:
+        self._settings = Settings.of(registry_url, options)
+        self._sender = AsyncSender(self._settings)
+        self._described: dict[str, AsyncDescribed] = {}
+        self._credential: Credential | None = None
+        self._token_url_in_use: str | None = None
+        self._registry: Registry | None = None
+        self._connecting = anyio.Lock()
+
+    @property
+    def services(self) -> Mapping[str, RegisteredService]:
+        """What the registry holds, by name.
+
+        Raises:
+            ClientError: The registry has not been read yet.
+        """
+        if self._registry is None:
+            raise ClientError("the registry has not been read yet: use `async with`, or await refresh()")
+        return self._registry
+
+    async def refresh(self) -> None:
+        """Read the registry again, and forget what the services said about themselves."""
+        registry = await self._read_registry()
+        token_url = self._token_url(registry)
+        if self._credential is None or token_url != self._token_url_in_use:
+            self._credential = self._settings.credential(token_url)
+            self._token_url_in_use = token_url
+        await self._sender.authenticate(self._credential, [url for url in registry.base_urls() if self._may_tell(url)])
+        self._registry = registry  # only now: what cannot be used leaves the old one in place
+        self._described = {}  # after the registry: see __getitem__
+
+    async def request(  # noqa: PLR0913 - the contract has these arguments
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        content: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_when_empty_result: EmptyRule | None = None,
+        backoff_strategy: Strategy = None,
+    ) -> Response:
+        """Send any request, with the authentication, retries and correlation id of everything else.
+
+        Args:
+            method: HTTP method.
+            url: Absolute URL; the token goes with it only to an origin that the registry names.
+            params: Query parameters, added to those of `url`.
+            json: A value to send as JSON.
+            content: A body to send as it is.
+            headers: Headers that differ from the client's own.
+            retry_when_empty_result: Ask again while a list of resources in the answer is empty.
+            backoff_strategy: Retry policy of this request. A POST or PATCH that may have arrived is repeated only
+                with `"retry_unsafe": True`.
+
+        Raises:
+            ValueError: The URL is not absolute, or there are both `json` and `content`.
+            ClientError: As for every operation.
+        """
+        call = any_call(method, url, params=params, json=json, content=content, headers=headers)
+        operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        await self._connected()
+        return Response(await self._sender.send(call, operation))
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_when_empty_result: EmptyRule | None = None,
+        backoff_strategy: Strategy = None,
+    ) -> Response:
+        """`request("GET", url, ...)`."""
+        return await self.request(
+            "GET",
+            url,
+            params=params,
+            headers=headers,
+            retry_when_empty_result=retry_when_empty_result,
+            backoff_strategy=backoff_strategy,
+        )
+
+    async def close(self) -> None:
+        """Close the client's connections; it cannot be used afterwards."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._connected()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __getitem__(self, name: str) -> AsyncService:
+        known = self._described  # before the registry: what a refresh leaves behind must not get into the new dict
+        if self._registry is not None:
+            name = self._registry.find(name).name
+        elif not isinstance(name, str) or not name:
+            raise ServiceNotFound(f"a service has a name, not {name!r}")
+        described = known.get(name)
+        if described is None:
+            described = known.setdefault(name, AsyncDescribed(self._sender, name, self._locate))
+        return AsyncService(self._sender, described)
+
+    def __getattr__(self, name: str) -> AsyncService:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name.replace("-", "_") for name in self._registry or ())})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._registry or ())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds connections and cannot cross a process: make one in each process")
+
+    def __repr__(self) -> str:
+        return f"<AsyncClient {self._settings.registry_url} {self._settings.auth_type.name}>"
+
+    async def _read_registry(self) -> Registry:
+        """What the registry says; it is asked without a token, and with the caller's own one if it wants one."""
+        url = self._settings.registry_url
+        if self._settings.auth_type is AuthType.BYO_TOKEN and self._may_tell(url):
+            self._credential = self._credential or self._settings.credential(None)
+            self._sender.offer(self._credential, url)
+        try:
+            answer = await self._sender.send(Call("GET", url), self._sender.operation().without_empty_rule())
+            return Registry(answer.data)
+        except NotFound as error:
+            raise no_registry(error) from error
+        except HttpError as error:
+            if error.status_code == 401:
+                error.add_note(NOT_ANONYMOUS)
+            raise
+
+    async def _connected(self) -> Registry:
+        """The registry, and with it the origins that the token may go to; read when it is first needed."""
+        async with self._connecting:
+            if self._registry is None:
+                await self.refresh()
+            assert self._registry is not None  # noqa: S101 - refresh has seen to it
+            return self._registry
+
+    def _token_url(self, registry: Registry) -> str | None:
+        """Where tokens are given out; None for a client that fetches none."""
+        path = self._settings.token_path
+        if path is None:
+            return None
+        url = f"{registry.find('identity').base_url()}{path}"
+        self._check_secure(url, "the token endpoint")
+        return url
+
+    async def _locate(self, name: str) -> str:
+        """Where a service is, if it is a place that the client's secret may be sent to."""
+        registry = await self._connected()
+        location = registry.find(name).base_url()
+        if self._sender.holds_secret:
+            self._check_secure(location, f"the service {name!r}")
+        return location
+
+    def _check_secure(self, url: str, what: str) -> None:
+        if self._sender.channels.adapted(url) is None:
+            check_secure(url, what)
+
+    def _may_tell(self, url: str) -> bool:
+        """Whether the token may go there: a service over plain http is refused when it is asked for."""
+        try:
+            self._check_secure(url, "the service")
+        except AuthorisationError:
+            return False
+        return True
+
+
+class AsyncService:
+    """A service of the platform; its endpoints are its attributes: `client.metadata.contents`.
+
+    Attributes:
+        name: Name of the service.
+    """
+
+    def __init__(self, sender: AsyncSender, described: AsyncDescribed) -> None:
+        self.name = described.name
+        self._sender = sender
+        self._described = described
+
+    @property
+    async def location(self) -> str:
+        """Where it is, without a trailing slash.
+
+        Raises:
+            ClientError: It is at no place that a token may be sent to.
+        """
+        return await self._described.location()
+
+    @property
+    async def descriptor(self) -> Descriptor:
+        """What the service says about itself; read once for each client, and again after `AsyncClient.refresh`.
+
+        Raises:
+            ClientError: It cannot be read.
+        """
+        return await self._described.needed(self._sender.operation().without_empty_rule())
+
+    def business(self, path_template: str) -> AsyncBusinessEndpoint:
+        """A business endpoint: `service.business("/$service/$owner:$ref")`, a `string.Template` of its path."""
+        return AsyncBusinessEndpoint(self._sender, self._described, BusinessPath(path_template))
+
+    def route(self, route: str, /, **values: Any) -> AsyncRouteEndpoint:
+        """A business endpoint by its name in the descriptor: `client.gateway.route("feeds", owner="acme", name="x")`.
+
+        Args:
+            route: Name of the route.
+            **values: Values of its path and query parameters; the rest may follow with `fetch`, which sends.
+        """
+        return AsyncRouteEndpoint(self._sender, self._described, route, values)
+
+    def __getitem__(self, name: str) -> AsyncEndpoint:
+        if not isinstance(name, str) or name in {"", ".", ".."}:
+            raise ResourceNotFound(f"a resource has a name, not {name!r}", 404)
+        return AsyncEndpoint(self._sender, self._described, self._described.path(name))
+
+    def __getattr__(self, name: str) -> AsyncEndpoint:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self[name]
+
+    def __dir__(self) -> list[str]:
+        known = self._described.known
+        resources = known.resourcefuls.values() if known else ()
+        return sorted({*super().__dir__(), *(one.hyphenated_plural_name.replace("-", "_") for one in resources)})
+
+    def __repr__(self) -> str:
+        return f"<AsyncService {self.name}>"

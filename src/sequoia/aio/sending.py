@@ -1,0 +1,197 @@
+"""The asynchronous shell's engine: sends a call, with a token, through redirects, again where that is wanted.
+
+The loops are here; what they decide by is in `calls`, `auth` and `retry`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+
+from sequoia.aio.locks import own_renewal_lock, renewal_lock
+from sequoia.aio.transport import AsyncChannels
+from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, Token, refusal
+from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected
+from sequoia.error import HttpError, NotFound, RequestError, TooManyRedirects
+from sequoia.operations import combined
+from sequoia.retry import EmptyRule, Operation, Tries
+from sequoia.settings import Settings
+from sequoia.transport import transport_error
+from sequoia.urls import Origin, origin, without_user_info
+
+__all__ = ["AsyncSender"]
+
+_log = logging.getLogger(__name__)
+
+
+class AsyncSender:
+    """Sends calls for one client, from any number of threads.
+
+    Args:
+        settings: The client's settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.channels = AsyncChannels(settings)
+        self._clock = settings.clock
+        self._policy = settings.retry_policy
+        # A refused grant is final, even where the caller has such a status repeated.
+        self._renewal_policy = replace(self._policy, empty_rule=False, statuses=self._policy.statuses - REFUSALS)
+        self._credential: Credential = Anonymous()
+        self._trusted: frozenset[Origin] = frozenset()
+        self._trusted_prefixes: tuple[str, ...] = ()
+        self._wary: frozenset[Origin] = frozenset()
+        self._own_renewal = own_renewal_lock()
+
+    async def authenticate(self, credential: Credential, trusted: Collection[str]) -> None:
+        """Send this credential's token with every call to a trusted origin from now on, and get it if need be.
+
+        Args:
+            credential: Who the client is.
+            trusted: URLs of the origins.
+
+        Raises:
+            AuthorisationError: The credential is refused.
+        """
+        self._credential = credential
+        self._trusted = frozenset(map(origin, trusted))
+        self._trusted_prefixes = tuple(f"{url}/" for url in trusted if url.count("/") == 2)
+        self._wary = frozenset()
+        if credential.renewable and credential.current(self._clock.monotonic()) is None:
+            await self._renew(None, self.operation())
+
+    def offer(self, credential: Credential, url: str) -> None:
+        """Until `authenticate`, send this credential's token to the origin of `url`, once that has asked by a 401.
+
+        Args:
+            credential: Who the client is; one that needs no registry to get a token.
+            url: The registry, which is read before it can name the origins that the token may go to.
+        """
+        self._credential = credential
+        self._wary = frozenset({origin(url)})
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether requests carry a token."""
+        return not isinstance(self._credential, Anonymous)
+
+    def operation(self, strategy: Mapping[str, Any] | None = None, empty_rule: EmptyRule | None = None) -> Operation:
+        """A new operation, with a correlation id of its own; the arguments replace the client's retry policy."""
+        return Operation(self.settings.new_correlation_id(), self._policy.for_call(strategy, empty_rule))
+
+    async def send(self, call: Call, operation: Operation) -> Answer:
+        """Send a call until it is answered, or until the policy gives up.
+
+        Raises:
+            ClientError: The answer to the last try; a `RequestError` knows how many there were.
+        """
+        tries = Tries(operation.policy, self._clock, repeatable=call.repeatable)
+        while True:
+            try:
+                answer = await self._try(call, operation)
+            except RequestError as error:
+                if error.url is not None:
+                    raise  # from a token request: it has had its own tries
+                describe(error, call, operation.correlation_id)
+                wait = tries.after_error(error)
+                if wait is None:
+                    raise
+                _log.info("try %d failed, the next one follows in %.1f s: %s", error.tries, wait, error)
+            else:
+                if not is_empty(answer, operation.policy.empty_rule):
+                    return answer
+                wait = tries.after_empty(answer)
+                if wait is None:
+                    return answer
+                _log.info("%s %s found nothing, asked again in %.1f s", call.method, without_user_info(call.url), wait)
+            await self._clock.asleep(wait)
+
+    async def send_all(self, calls: Iterable[Call], operation: Operation) -> Answer:
+        """Send calls that ask one question in parts; a part that finds nothing is no error while another one does."""
+        answers: list[Answer] = []
+        missing: NotFound | None = None
+        for call in calls:
+            try:
+                answers.append(await self.send(call, operation))
+            except NotFound as error:
+                missing = error
+        if missing is not None and not answers:
+            raise missing
+        return combined(answers)
+
+    async def close(self) -> None:
+        """Close every connection, once what is under way has its answer; what is sent afterwards is refused."""
+        await self.channels.close()
+
+    async def _try(self, call: Call, operation: Operation) -> Answer:
+        """One try: a token, the request, its redirects; a refused token is renewed and does not count as a try."""
+        refused: Token | None = None
+        for _ in range(MAX_RENEWALS + 1):
+            token = await self._token(call, refused, operation)
+            response, hop = await self._follow(call, token, operation)
+            if response.status_code == 401 and token is None and origin(hop.url) in self._wary:
+                self._trusted |= {origin(hop.url)}
+                self._wary = frozenset()
+                continue
+            if response.status_code != 401 or token is None or not (hop.authenticated and self._credential.renewable):
+                break
+            refused = token
+        return judge(call, response, now=self._clock.time())
+
+    async def _follow(self, call: Call, token: Token | None, operation: Operation) -> tuple[httpx2.Response, Call]:
+        """The response at the end of the redirects, and the call that it answers."""
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._exchange(call, token, operation)
+            following = redirected(call, response)
+            if following is None:
+                return response, call
+            call = following
+        last = without_user_info(call.url)
+        raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects in a row, the last one to {last}")
+
+    async def _exchange(self, call: Call, token: Token | None, operation: Operation) -> httpx2.Response:
+        own = {"x-correlation-id": operation.correlation_id}
+        if token is not None and call.authenticated:
+            own["authorization"] = f"Bearer {token.access_token}"
+        try:
+            return await self.channels.send(call, own)
+        except httpx2.HTTPError as error:
+            raise transport_error(error) from error
+        except httpx2.InvalidURL as error:
+            raise RequestError(f"this URL cannot be requested: {error}", error) from error
+
+    async def _token(self, call: Call, refused: Token | None, operation: Operation) -> Token | None:
+        if not call.authenticated or not self._trusts(call.url):
+            return None
+        token = None if refused else self._credential.current(self._clock.monotonic())
+        return await self._renew(refused, operation) if token is None and self._credential.renewable else token
+
+    def _trusts(self, url: str) -> bool:
+        # A URL begins with one of these only if it has that origin; any other spelling of it is taken apart.
+        return url.startswith(self._trusted_prefixes) or origin(url) in self._trusted
+
+    async def _renew(self, refused: Token | None, operation: Operation) -> Token | None:
+        """A token that is current and not the refused one; whoever comes second finds the one that the first got."""
+        key = self._credential.key
+        async with self._own_renewal if key is None else renewal_lock(key):
+            if refused is not None:
+                self._credential.refuse(refused)
+            current = self._credential.current(self._clock.monotonic())
+            if current is not None:
+                return current
+            renewal = self._credential.renewal()
+            if not isinstance(renewal, Call):
+                return renewal
+            try:
+                answer = await self.send(renewal, Operation(operation.correlation_id, self._renewal_policy))
+            except HttpError as error:
+                refused_grant = refusal(error, self._credential.options)
+                if refused_grant is None:
+                    raise
+                raise refused_grant from error
+            return self._credential.accept(answer, self._clock.monotonic())

@@ -1,0 +1,114 @@
+"""Workers, and what they have ready: threads here, tasks in `sequoia.aio.crew`.
+
+A crew is stopped by whoever takes its results: by `stop`, or by letting go of what holds the crew. A worker notices at
+its next `put` or `check`, at the latest when the request that it waits for has its answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Crew", "Finished", "Stopped"]
+
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):  # noqa: N818 - no error: nobody wants what the worker does
+    """Ends a worker whose results nobody takes any more."""
+
+
+class Finished(Exception):  # noqa: N818 - no error, like StopIteration
+    """Every worker has come to its end, and everything that they had ready was taken."""
+
+
+class Crew(Generic[Result]):
+    """Workers that put results into a box of limited room.
+
+    Args:
+        room: How many results may lie ready; a worker with one more waits.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._ready: deque[Result] = deque()
+        self._working = 0
+        self._error: Exception | None = None
+        self._stopped = False
+        # Reentrant, as a condition's own lock is: a finalizer may stop the crew in the middle of any of these methods.
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Begin `work` in a thread of its own; what it raises is raised by `take`."""
+        # A daemon: a program that ends in the middle of a scan does not wait for answers that nobody reads.
+        thread = threading.Thread(target=self._run, args=(work,), name="sequoia-worker", daemon=True)
+        with self._changed:
+            self._working += 1
+            self._threads.append(thread)
+        thread.start()
+
+    def put(self, result: Result) -> None:
+        """Make a result ready, when there is room; called by workers.
+
+        Raises:
+            Stopped: Nobody takes it any more.
+        """
+        with self._changed:
+            while len(self._ready) >= self._room and not self._stopped:
+                self._changed.wait()
+            self.check()
+            self._ready.append(result)
+            self._changed.notify_all()
+
+    def check(self) -> None:
+        """Called by workers between two steps.
+
+        Raises:
+            Stopped: Nobody wants to have what they do any more.
+        """
+        if self._stopped:
+            raise Stopped
+
+    def take(self) -> Result:
+        """The next result; waits for one.
+
+        Raises:
+            Finished: There will be no more.
+            Exception: What a worker raised; what was ready before that has been taken.
+        """
+        with self._changed:
+            while not self._ready:
+                if self._error is not None:
+                    raise self._error
+                if not self._working:
+                    raise Finished
+                self._changed.wait()
+            self._changed.notify_all()
+            return self._ready.popleft()
+
+    def stop(self) -> None:
+        """Have every worker end as soon as it can, without waiting for them; harmless when they have ended."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Wait until every worker has ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        error: Exception | None = None
+        try:
+            work()
+        except Stopped:
+            pass
+        except Exception as failure:  # noqa: BLE001 - not judged here but handed over: `take` raises it
+            error = failure
+        with self._changed:
+            self._working -= 1
+            self._error = self._error or error
+            self._changed.notify_all()
