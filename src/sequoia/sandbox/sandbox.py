@@ -340,7 +340,9 @@ class Sandbox:
         served = addresses.serve(apps, self.requests)
         if announce is not None:
             announce()
-        stack.callback(ServerThread(served).stop)
+        thread = ServerThread(served)
+        stack.callback(thread.stop)
+        thread.start()
 
     def _load_demo(self) -> None:
         data = self._sites["metadata"].data
