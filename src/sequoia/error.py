@@ -70,7 +70,12 @@ class ClientError(Exception):
     Args:
         message: What is wrong and, where there is something to do, what to do. The JSON body for an `HttpError`.
         cause: The error behind this one, if there is one.
+
+    Attributes:
+        checkpoint: Where the scan that it ended can go on: `endpoint.scan(..., resume=error.checkpoint)`; else None.
     """
+
+    checkpoint: Any = None
 
     def __init__(self, message: Any, cause: BaseException | None = None) -> None:
         super().__init__(message)
@@ -146,7 +151,8 @@ class PaginationLoopError(ClientError):
     """A page named a next page that was read before.
 
     Attributes:
-        checkpoint: The link that came round again; the pages up to it have been handed out.
+        checkpoint: Of a scan, as for every error. Of a browse, the link that came round again; the pages up to it
+            have been handed out.
     """
 
     def __init__(self, message: Any, cause: BaseException | None = None, checkpoint: str | None = None) -> None:

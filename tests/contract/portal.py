@@ -13,6 +13,7 @@ from sequoia import AsyncClient
 from sequoia.aio.browsing import AsyncBrowsedPage, AsyncLinkedPages, AsyncPageBrowser
 from sequoia.aio.client import AsyncService
 from sequoia.aio.endpoint import AsyncBusinessEndpoint, AsyncEndpoint, AsyncRouteEndpoint
+from sequoia.aio.scanning import AsyncScan
 from sequoia.error import ClientError
 
 __all__ = ["Portal", "blocking"]
@@ -26,6 +27,7 @@ _SHELLS = (
     AsyncPageBrowser,
     AsyncBrowsedPage,
     AsyncLinkedPages,
+    AsyncScan,
 )
 
 
