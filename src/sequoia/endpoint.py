@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import Any
 
 from sequoia.browsing import PageBrowser, Walk
-from sequoia.calls import Answer, Call
+from sequoia.calls import Call
 from sequoia.checking import Question
+from sequoia.collection import Collection
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.descriptor import ResourceType
 from sequoia.drafts import draft
-from sequoia.error import BadRequest, HttpError, NotFound
+from sequoia.error import HttpError
 from sequoia.linked import warn_of_linked_errors
-from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, version_conflict
-from sequoia.pages import PageReader
+from sequoia.operations import BusinessPath, Refs, field_names, version_conflict
 from sequoia.paging import Beginning
 from sequoia.patching import Changes, Patch
 from sequoia.payload import resource_of
 from sequoia.response import Response
 from sequoia.retry import EmptyRule, Operation
 from sequoia.routes import RoutePath
-from sequoia.scan import Query, Scanning, ScanOptions, check_options
-from sequoia.scanning import Scan, Way
 from sequoia.sending import Sender
 from sequoia.urls import Params
 from sequoia.validation import Fault, Purpose, faults_in
@@ -33,26 +30,15 @@ from sequoia.validation import Fault, Purpose, faults_in
 __all__ = ["BusinessEndpoint", "Endpoint", "RouteEndpoint", "Strategy"]
 
 Strategy = Mapping[str, Any] | None
-T = TypeVar("T")
 
 
-class Endpoint:
+class Endpoint(Collection):
     """The operations on one resource of a service: `client.metadata.contents`.
 
     Every operation takes the `owner` (the tenant; None for every one that the token may see) and raises a
     `ClientError` if it fails. `backoff_strategy` replaces the client's retry policy for one operation and all its
     pages; `retry_when_empty_result` asks again while resources that must be there are not.
     """
-
-    def __init__(self, sender: Sender, described: Described, path: ResourcePath) -> None:
-        self._sender = sender
-        self._described = described
-        self._path = path
-
-    @property
-    def url(self) -> str:
-        """URL of the collection."""
-        return self._described.location() + self._path.url
 
     @property
     def descriptor(self) -> ResourceType:
@@ -136,67 +122,6 @@ class Endpoint:
         resolver = self._described.resolver(self._path, operation)
         location = self._described.location()
         return Beginning(location, call.at(location), resolver)
-
-    @overload
-    def scan(
-        self, owner: str | None, criteria: Criteria | None = None, *, raw: Literal[True], **options: Unpack[ScanOptions]
-    ) -> Scan[bytes]: ...
-
-    @overload
-    def scan(
-        self, owner: str | None, criteria: Criteria | None = None, *, model: type[T], **options: Unpack[ScanOptions]
-    ) -> Scan[T]: ...
-
-    @overload
-    def scan(
-        self, owner: str | None, criteria: Criteria | None = None, **options: Unpack[ScanOptions]
-    ) -> Scan[dict[str, Any]]: ...
-
-    def scan(
-        self,
-        owner: str | None,
-        criteria: Criteria | None = None,
-        *,
-        model: type[Any] | None = None,
-        raw: bool = False,
-        **options: Unpack[ScanOptions],
-    ) -> Scan[Any]:
-        """Read every resource that fits, one after the other, in constant memory, with several workers if you like.
-
-        Args:
-            owner: The tenant.
-            criteria: What to look for; `per_page` is respected.
-            model: What to make of each resource: a msgspec Struct, a dataclass, an attrs class, a TypedDict or a
-                pydantic model. Without it they are dicts.
-            raw: Give each resource as the bytes of its JSON, undecoded.
-            **options: `fields`, `workers`, `ordered`, `read_ahead`, `resume`, `progress`, `count`, `backoff_strategy`:
-                see `sequoia.scan.ScanOptions`.
-
-        Returns:
-            An iterable of resources, with a `checkpoint` at any moment. Nothing is sent before it is iterated. An
-            error that ends it has the checkpoint too; what does not fit the model is a `DecodeError`.
-
-        Raises:
-            ValueError: An argument makes no sense, or `resume` is no checkpoint of this question.
-        """
-        check_options(options)
-        query = Query.of(self._path, owner, criteria, options.get("fields"))
-        name = f"{self._described.name}/{self._path.segment}"
-        scanning = Scanning.of(name, query, PageReader(self._path.key, model, raw=raw), options)
-        return Scan(
-            scanning, self._way(Question(self._path.key, criteria, field_names(options.get("fields"))), options)
-        )
-
-    def _way(self, question: Question, options: ScanOptions) -> Way:
-        """How the many requests of one operation reach the service."""
-        operation = self._sender.operation(options.get("backoff_strategy")).without_empty_rule()
-        begin, ask = partial(self._place, question), partial(self._ask, question)
-        return Way(begin, ask, replace(operation, paced=True), self._sender.settings.clock)
-
-    def _place(self, question: Question, operation: Operation) -> str:
-        """Where the service is, once it is known that the question can be asked."""
-        self._described.check(question, operation)
-        return self._described.location()
 
     def store(self, owner: str | None, json: Any) -> Response:
         """Create resources, or replace them wholly.
@@ -324,16 +249,6 @@ class Endpoint:
     def _send(self, call: Call, operation: Operation) -> Response:
         located = call.at(self._described.location())
         return Response(self._ask(Question(self._path.key, None), located, operation))
-
-    def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
-        """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
-        try:
-            return self._sender.send(call, operation)
-        except (NotFound, BadRequest) as error:
-            explained = self._described.explained(error, self._path, operation, question)
-            if explained is error:
-                raise
-            raise explained from error
 
     def __repr__(self) -> str:
         return f"<Endpoint {self._described.name}{self._path.url}>"

@@ -11,6 +11,7 @@ from anyio.from_thread import BlockingPortal
 
 from sequoia import AsyncClient
 from sequoia.aio.browsing import AsyncBrowsedPage, AsyncLinkedPages, AsyncPageBrowser
+from sequoia.aio.changing import AsyncResourceChanges
 from sequoia.aio.client import AsyncService
 from sequoia.aio.endpoint import AsyncBusinessEndpoint, AsyncEndpoint, AsyncRouteEndpoint
 from sequoia.aio.scanning import AsyncScan
@@ -28,6 +29,7 @@ _SHELLS = (
     AsyncBrowsedPage,
     AsyncLinkedPages,
     AsyncScan,
+    AsyncResourceChanges,
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 import sequoia
 
 HOME = Path(inspect.getfile(sequoia)).parent
-TWINS = ("sending", "describing", "browsing", "scanning", "endpoint", "client")
+TWINS = ("sending", "describing", "browsing", "scanning", "changing", "collection", "endpoint", "client")
 
 # What differs on purpose, and why.
 DIFFERENT = {
