@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
@@ -264,6 +265,27 @@ def test_deleted_resources_come_first(answering: Answering) -> None:
     assert list(run) == [GONE, KEPT]
     assert run.sees_deletions is True
     assert list(client.metadata.contents.changes("acme", since=run.watermark)) == []
+
+
+def test_what_comes_up_late_is_found_within_the_overlap(answering: Answering) -> None:
+    visible = [{"ref": "acme:b", "updatedAt": stamped(20)}]
+
+    def respond(request: Arrived) -> Served:
+        low = parse_qs(urlsplit(request.target).query)["withUpdatedAt"][-1].partition("/")[0]
+        found = sorted(
+            (one for one in visible if one["updatedAt"] >= low or low == "*"), key=lambda one: one["updatedAt"]
+        )
+        return as_json({"meta": {}, "contents": found[-1:] if "perPage=1" in request.target else found})
+
+    contents = answering(described(), respond).metadata.contents
+    first = contents.changes("acme")
+    assert [one["ref"] for one in first] == ["acme:b"]
+    visible += [{"ref": "acme:late", "updatedAt": stamped(12)}, {"ref": "acme:too-late", "updatedAt": stamped(8)}]
+    second = contents.changes("acme", since=first.watermark)
+    assert [one["ref"] for one in second] == ["acme:late"]
+    # The overlap that a watermark remembers is the one of its run.
+    third = contents.changes("acme", since=second.watermark, overlap=timedelta(minutes=1))
+    assert list(third) == []
 
 
 @pytest.mark.parametrize("status", [400, 403])
