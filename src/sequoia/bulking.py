@@ -12,17 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Deleting, Item, Storing, Work, Writing, plain_source
+from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Writing, plain_source
+from sequoia.bulk_work import Deleting, Item, Storing, Work
 from sequoia.calls import Answer, Call
 from sequoia.crew import Crew
 from sequoia.describing import Described
 from sequoia.error import ClientError
-from sequoia.tally import Tally
 from sequoia.operations import ResourcePath
 from sequoia.report import BulkReport
 from sequoia.retry import Operation
 from sequoia.sending import Sender
 from sequoia.sources import Source, sourced
+from sequoia.tally import Tally
 
 __all__ = ["Bulk", "BulkWriter"]
 

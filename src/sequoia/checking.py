@@ -183,7 +183,7 @@ def _filtered(resource: ResourceType, name: str, entry: Filter) -> Iterator[str]
         yield f"{entry!r}: {name!r} {problem}"
     elif entry.operator not in _PARTS:
         field = resource.field(found.field_name_path or name)
-        yield from (f"{entry!r}: {fault}" for value in entry.values for fault in _value_faults(found, field, value))
+        yield from (f"{entry!r}: {fault}" for fault in _value_faults(found, field, entry))
 
 
 def _no_filter(resource: ResourceType, name: str) -> str:
@@ -214,6 +214,8 @@ def _field_of(parameter: str) -> str:
 def _operator_fault(filter_: FilterType, operator: Operator) -> str | None:
     if operator in _RANGES and not filter_.range:
         return "takes no ranges"
+    if filter_.value_type == "scores" and operator in {Operator.AT_MOST, Operator.MORE_THAN}:
+        return 'takes the key before the range: raw("withScore", "imdb:/7"), or "!imdb:/7" for more than 7'
     if operator is Operator.STARTS_WITH and not (filter_.prefix or filter_.value_type == "stringMap"):
         return "takes no beginnings of values"
     # Every filter of the platform takes lists; an abridged descriptor does not say so.
@@ -224,13 +226,18 @@ def _operator_fault(filter_: FilterType, operator: Operator) -> str | None:
     return None
 
 
-def _value_faults(filter_: FilterType, field: FieldType | None, value: str) -> Iterator[str]:
+def _value_faults(filter_: FilterType, field: FieldType | None, entry: Filter) -> Iterator[str]:
     type_ = filter_.value_type or (field.type if field is not None else "")
-    if type_ in {"stringMap", "scores"}:
-        if ":" not in value:
-            yield f"{value[:80]!r} is no 'key:value'"
-    elif value != "NOW" and (fault := misfit(type_, value)):
-        yield fault
     accepted = field.accepted if field is not None else None
-    if accepted is not None and value not in accepted:
-        yield f"{value[:80]!r} is none of its values: {suggestion(value, accepted)}"
+    for position, value in enumerate(entry.values):
+        if type_ in {"stringMap", "scores"}:
+            key, colon, number = value.rpartition(":")
+            # The second end of a range of scores is without the key: `imdb:5/9`.
+            if not colon and not (type_ == "scores" and position and entry.operator in _RANGES):
+                yield f"{value[:80]!r} is no 'key:value'"
+            elif type_ == "scores" and (fault := misfit("number", number)):
+                yield f"{fault}, after the key {key[:80]!r}"
+        elif value != "NOW" and (fault := misfit(type_, value)):
+            yield fault
+        if accepted is not None and value not in accepted:
+            yield f"{value[:80]!r} is none of its values: {suggestion(value, accepted)}"

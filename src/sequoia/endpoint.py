@@ -9,15 +9,16 @@ from typing import Any, Unpack
 from sequoia.browsing import PageBrowser, Walk
 from sequoia.bulk import BulkOptions
 from sequoia.bulking import Bulk
-from sequoia.calls import Answer, Call
+from sequoia.calls import Call
 from sequoia.checking import Question
+from sequoia.collection import Collection
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.descriptor import ResourceType
 from sequoia.drafts import draft
-from sequoia.error import BadRequest, HttpError, NotFound
+from sequoia.error import HttpError
 from sequoia.linked import warn_of_linked_errors
-from sequoia.operations import BusinessPath, Refs, ResourcePath, field_names, version_conflict
+from sequoia.operations import BusinessPath, Refs, field_names, version_conflict
 from sequoia.paging import Beginning
 from sequoia.patching import Changes, Patch
 from sequoia.payload import resource_of
@@ -35,23 +36,13 @@ __all__ = ["BusinessEndpoint", "Endpoint", "RouteEndpoint", "Strategy"]
 Strategy = Mapping[str, Any] | None
 
 
-class Endpoint:
+class Endpoint(Collection):
     """The operations on one resource of a service: `client.metadata.contents`.
 
     Every operation takes the `owner` (the tenant; None for every one that the token may see) and raises a
     `ClientError` if it fails. `backoff_strategy` replaces the client's retry policy for one operation and all its
     pages; `retry_when_empty_result` asks again while resources that must be there are not.
     """
-
-    def __init__(self, sender: Sender, described: Described, path: ResourcePath) -> None:
-        self._sender = sender
-        self._described = described
-        self._path = path
-
-    @property
-    def url(self) -> str:
-        """URL of the collection."""
-        return self._described.location() + self._path.url
 
     @property
     def descriptor(self) -> ResourceType:
@@ -295,16 +286,6 @@ class Endpoint:
     def _send(self, call: Call, operation: Operation) -> Response:
         located = call.at(self._described.location())
         return Response(self._ask(Question(self._path.key, None), located, operation))
-
-    def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
-        """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
-        try:
-            return self._sender.send(call, operation)
-        except (NotFound, BadRequest) as error:
-            explained = self._described.explained(error, self._path, operation, question)
-            if explained is error:
-                raise
-            raise explained from error
 
     def __repr__(self) -> str:
         return f"<Endpoint {self._described.name}{self._path.url}>"

@@ -29,11 +29,8 @@ user information, never its headers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from sequoia.report import BulkReport
-    from sequoia.validation import Fault
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 __all__ = [
     "AuthorisationError",
@@ -43,6 +40,7 @@ __all__ = [
     "ConnectionError",
     "CriteriaError",
     "DecodeError",
+    "Fault",
     "Forbidden",
     "HttpError",
     "InvalidResource",
@@ -76,10 +74,12 @@ class ClientError(Exception):
         cause: The error behind this one, if there is one.
 
     Attributes:
-        report: What a bulk write had done when it ended with this error; it does not go along when that is pickled.
+        checkpoint: Where the scan that it ended can go on: `endpoint.scan(..., resume=error.checkpoint)`; else None.
+        report: The `BulkReport` of a bulk write that ended with this error; it does not go along when that is pickled.
     """
 
-    report: BulkReport | None = None
+    checkpoint: Any = None
+    report: Any = None
 
     def __init__(self, message: Any, cause: BaseException | None = None) -> None:
         super().__init__(message)
@@ -119,6 +119,22 @@ class CriteriaError(ClientError):
     """A criteria cannot be put on the wire as it was meant. Nothing was sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a resource.
+
+    Attributes:
+        path: Where: the dotted path of a field, such as `ratings.BBFC` or `tags[2]`.
+        text: What: `'moive' is not allowed: did you mean 'movie'?`.
+    """
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
 class InvalidResource(ClientError, ValueError):
     """A resource, or a change of one, has fields or values that its descriptor forbids, or is none. It was not sent.
 
@@ -143,7 +159,8 @@ class PaginationLoopError(ClientError):
     """A page named a next page that was read before.
 
     Attributes:
-        checkpoint: The link that came round again; the pages up to it have been handed out.
+        checkpoint: Of a scan, as for every error. Of a browse, the link that came round again; the pages up to it
+            have been handed out.
     """
 
     def __init__(self, message: Any, cause: BaseException | None = None, checkpoint: str | None = None) -> None:

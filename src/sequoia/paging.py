@@ -51,10 +51,12 @@ class Chain:
             PaginationLoopError: The link, or its token, was followed before.
         """
         link = _next_link(answer)
-        if link is None:
-            return None
-        self._seen.add(_mark(answer.call.url))  # the first page was not reached by a link
-        return self.follow(link, answer.call)
+        return None if link is None else self.after(answer.call, link)
+
+    def after(self, call: Call, link: object) -> Call:
+        """The call for the page that `link` leads to, from the page that `call` asked for; errors as `next_call`."""
+        self._seen.add(_mark(call.url))  # the first page was not reached by a link
+        return self.follow(link, call)
 
     def follow(self, link: object, call: Call) -> Call:
         """The call for a page link that `call` was answered with; errors as `next_call`."""
@@ -63,7 +65,7 @@ class Chain:
         if mark in self._seen:
             raise PaginationLoopError(f"the answer leads back to a page that was read before: {link}", None, str(link))
         self._seen.add(mark)
-        return Call("GET", url, headers=call.headers, key=call.key, includes=call.includes)
+        return Call("GET", url, headers=call.headers, key=call.key, includes=call.includes, expects=call.expects)
 
 
 def _mark(url: str) -> int:

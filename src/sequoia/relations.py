@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from sequoia.calls import Answer
@@ -89,16 +91,20 @@ class _Join:
         self._relationships = relationships
         self._parents = parents
         self._hops: list[str] = []
+        self._found: dict[str, list[list[Resource]]] = {}
 
     def children(self, name: str) -> list[list[Resource]]:
         """For every parent, its linked resources, in the order in which they were returned."""
+        if name in self._found:  # as the hop of another relationship
+            return self._found[name]
         if name in self._hops:
             raise _UnresolvableError(f"the descriptor leads {name!r} through itself")
         self._hops.append(name)
         try:
-            return self._children(name)
+            found = self._found[name] = self._children(name)
         finally:
             self._hops.pop()
+        return found
 
     def _children(self, name: str) -> list[list[Resource]]:
         relationship = self._relationship(name)
@@ -110,8 +116,8 @@ class _Join:
         field = "ref" if relationship.type == "direct" else self._descriptor.link_field(relationship)
         if field is None:
             raise _UnresolvableError("the descriptor names no filter for it")
-        index = _index(items, field)
-        return [_pick(index, keys) for keys in self._keys(relationship)]
+        index = _Index(items, field)
+        return index.pick(self._keys(relationship))
 
     def _keys(self, relationship: Relationship) -> list[list[str]]:
         """For every parent, the refs that its children are found by."""
@@ -131,7 +137,7 @@ class _Join:
         """For every group, the refs that its resources have at `path`."""
         if not path:
             raise _UnresolvableError("the descriptor names no field for it")
-        refs = [[ref for resource in group for ref in _refs(resource, path)] for group in groups]
+        refs = _grouped_refs(groups, path)
         if not any(refs):
             raise _UnresolvableError(f"no resource of the answer has {path!r}: ask for it in fields")
         return refs
@@ -143,19 +149,82 @@ class _Join:
             raise _UnresolvableError(f"the descriptor knows no relationship {name!r}") from None
 
 
-def _index(items: list[Resource], field: str) -> Mapping[str, list[tuple[int, Resource]]]:
-    index: dict[str, list[tuple[int, Resource]]] = defaultdict(list)
-    for position, item in enumerate(items):
-        for ref in _refs(item, field):
-            index[ref].append((position, item))
-    if not index:
-        raise _UnresolvableError(f"the linked resources have no {field!r}: ask for it in the inclusion's fields")
-    return index
+class _Index:
+    """The linked resources of a relationship, by the refs that they have in a field.
+
+    Nearly always that is their own ref, or one ref of something else in a field that is not nested; both have a way of
+    their own, which takes a fraction of the time.
+    """
+
+    def __init__(self, items: list[Resource], field: str) -> None:
+        self._items = items
+        self._field = field
+        self._own = _by_own_ref(items) if field == "ref" else None
+        self._one = None if self._own else _by_one_ref(items, field)
+        self._all = None if self._own or self._one else self._by_all_refs()
+
+    def pick(self, keys: list[list[str]]) -> list[list[Resource]]:
+        """For every list of refs, the linked resources that have one of them, each once, in their order."""
+        items, own, one = self._items, self._own, self._one
+        if own is not None:
+            return [[items[place] for place in sorted(_places(own, wanted))] for wanted in keys]
+        if one is not None and all(len(wanted) <= 1 for wanted in keys):
+            return [list(one.get(wanted[0], ())) if wanted else [] for wanted in keys]
+        index = self._all or self._by_all_refs()
+        places = ({place for ref in wanted for place in index.get(ref, ())} for wanted in keys)
+        return [[items[place] for place in sorted(found)] for found in places]
+
+    def _by_all_refs(self) -> Mapping[str, list[int]]:
+        """For every ref, the places of the linked resources that have it."""
+        index: dict[str, list[int]] = defaultdict(list)
+        for place, item in enumerate(self._items):
+            for ref in _refs(item, self._field):
+                index[ref].append(place)
+        if not index:
+            message = f"the linked resources have no {self._field!r}: ask for it in the inclusion's fields"
+            raise _UnresolvableError(message)
+        return index
 
 
-def _pick(index: Mapping[str, list[tuple[int, Resource]]], keys: Iterable[str]) -> list[Resource]:
-    found = {position: item for key in keys for position, item in index.get(key, ())}
-    return [found[position] for position in sorted(found)] if len(found) > 1 else list(found.values())
+def _by_own_ref(items: list[Resource]) -> Mapping[str, int] | None:
+    """The place of each linked resource by its ref; None where it is not so simple."""
+    try:
+        index = dict(zip(map(itemgetter("ref"), items), range(len(items)), strict=True))
+    except (KeyError, TypeError):
+        return None
+    return index if len(index) == len(items) else None
+
+
+def _places(own: Mapping[str, int], refs: list[str]) -> set[int]:
+    """The places of some refs; those that lead nowhere are left out."""
+    try:
+        return {*map(own.__getitem__, refs)}
+    except KeyError:
+        return {own[ref] for ref in refs if ref in own}
+
+
+def _by_one_ref(items: list[Resource], field: str) -> Mapping[str, list[Resource]] | None:
+    """The linked resources by the one ref that each has in a field; None where it is not so simple."""
+    groups: dict[str, list[Resource]] = defaultdict(list)
+    try:
+        # A parent's resources often come one after the other, and then its ref is looked up once.
+        for ref, run in groupby(items, itemgetter(field)):
+            groups[ref].extend(run)
+    except (KeyError, TypeError):
+        return None
+    return groups if all(isinstance(ref, str) for ref in groups) else None
+
+
+def _grouped_refs(groups: list[list[Resource]], path: str) -> list[list[str]]:
+    """For every group, the refs that its resources have at a path."""
+    try:
+        found = list(map(itemgetter(path), chain.from_iterable(groups)))
+    except (KeyError, TypeError):
+        found = [None]
+    if set(map(type, found)) <= {str}:  # one each
+        refs = iter(found)
+        return [list(islice(refs, len(group))) for group in groups]
+    return [[ref for resource in group for ref in _refs(resource, path)] for group in groups]
 
 
 def _refs(resource: Any, path: str) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sequoia.bulk import BulkPlan, Item, Work, Writing, length_of, unsent
+from sequoia.bulk import BulkPlan, Writing, length_of, unsent
+from sequoia.bulk_work import Item, Work
 from sequoia.clock import Clock
 from sequoia.dead_letters import DeadLetters
 from sequoia.error import ClientError, Forbidden, InvalidResource

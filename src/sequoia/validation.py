@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sequoia.descriptor import FieldType, ResourceType
+from sequoia.error import Fault
 from sequoia.names import suggestion
 from sequoia.patterns import fits
 from sequoia.values import misfit
@@ -42,22 +43,6 @@ _NUMBERS = _WHOLE | {"number", "nonNegativeNumber", "percentage"}
 _FORMED = frozenset({"ref", "name", "version", "hex", "duration", "fieldName", "fieldNamePath"})
 _TEXTS = _FORMED | {"string", "text", "timestamp", "date", "language", "password", "jsonPath"}
 _VERSION = re.compile(r"[a-f0-9]{40}")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with a resource.
-
-    Attributes:
-        path: Where: the dotted path of a field, such as `ratings.BBFC` or `tags[2]`.
-        text: What: `'moive' is not allowed: did you mean 'movie'?`.
-    """
-
-    path: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.text}"
 
 
 class Purpose(enum.Enum):

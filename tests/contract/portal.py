@@ -11,8 +11,10 @@ from anyio.from_thread import BlockingPortal
 
 from sequoia import AsyncClient
 from sequoia.aio.browsing import AsyncBrowsedPage, AsyncLinkedPages, AsyncPageBrowser
+from sequoia.aio.changing import AsyncResourceChanges
 from sequoia.aio.client import AsyncService
 from sequoia.aio.endpoint import AsyncBusinessEndpoint, AsyncEndpoint, AsyncRouteEndpoint
+from sequoia.aio.scanning import AsyncScan
 from sequoia.error import ClientError
 
 __all__ = ["Portal", "blocking"]
@@ -26,6 +28,8 @@ _SHELLS = (
     AsyncPageBrowser,
     AsyncBrowsedPage,
     AsyncLinkedPages,
+    AsyncScan,
+    AsyncResourceChanges,
 )
 
 

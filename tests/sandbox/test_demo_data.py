@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from sequoia.sandbox import Sandbox, SandboxError
 from sequoia.sandbox.demo import ARCHIVE, ARCHIVE_ASSETS, Catalogue
+from sequoia.sandbox.demo_dice import Dice
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +67,70 @@ def test_every_reference_leads_to_a_document(browse: Callable[..., dict[str, Any
     targets |= {ref for offer in offers for ref in [*offer["contentRefs"], offer["offerTemplateRef"]]}
 
     assert targets
+    targets |= {ref for content in contents for ref in content.get("memberRefs", [])}
     assert targets <= known
-    assert {content["type"] for content in contents} == {"movie", "show", "season", "episode"}
+    assert {content["type"] for content in contents} == {"movie", "show", "season", "episode", "clip", "collection"}
+
+
+def test_a_show_has_seasons_and_these_have_episodes_that_fit_it(browse: Callable[..., dict[str, Any]]) -> None:
+    found = browse("contents", withType="show", include="children", **{"children.sort": "order"})
+    (show,), seasons = found["contents"], found["linked"]["children"]
+    assert [season["title"] for season in seasons] == [f"{show['title']}, Season {number}" for number in (1, 2)]
+    for season in seasons:
+        episodes = browse("contents", withParentRef=season["ref"], sort="availabilityStartAt")["contents"]
+        assert [episode["order"] for episode in episodes] == [1, 2, 3, 4, 5, 6]
+        assert {episode["type"] for episode in episodes} == {"episode"}
+        for same in ("categoryRefs", "languages", "ratings", "availabilityEndAt"):
+            assert all(episode[same] == show[same] for episode in episodes), same
+        assert all(episode["releaseYear"] >= show["releaseYear"] for episode in episodes)
+
+
+def test_a_film_has_what_a_shop_window_needs(browse: Callable[..., dict[str, Any]]) -> None:
+    body = browse("contents", withType="movie", include="assets,offers,credits,credits.people,categories", perPage="5")
+    film = body["contents"][1]
+    for text in ("title", "sortTitle", "shortSynopsis", "mediumSynopsis"):
+        assert film[text]
+    assert {"en", "fr"} <= film["localisedTitle"].keys()
+    assert film["languages"]
+    assert set(film["ratings"]) == {"BBFC", "FSK", "MPAA"}
+    assert film["availabilityStartAt"] < film["availabilityEndAt"]
+    assets = [asset for asset in body["linked"]["assets"] if asset["contentRef"] == film["ref"]]
+    assert [asset["title"] for asset in assets if asset["type"] == "image"] == ["Poster", "Still"]
+    assert any(asset["type"] == "video" for asset in assets)
+    assert any(film["ref"] in offer["contentRefs"] for offer in body["linked"]["offers"])
+    assert {credit["personRef"] for credit in body["linked"]["credits"]} == {
+        person["ref"] for person in body["linked"]["credits.people"]
+    }
+    assert {category["ref"] for category in body["linked"]["categories"]} >= set(film["categoryRefs"])
+
+
+def test_the_catalogue_is_the_same_on_every_machine() -> None:
+    # Written down, not computed: another Python or a change of the words shows here.
+    contents = list(islice(dict(Catalogue("acme", 30).resources())["contents"], 3))
+    assert [content["name"] for content in contents] == [
+        "the-long-archive",
+        "the-causeway-of-elverstone-1",
+        "hollow-tide-2",
+    ]
+    assert [content["releaseYear"] for content in contents] == [2017, 2023, 2008]
+
+
+def test_words_fit_together() -> None:
+    resources = {name: list(documents) for name, documents in Catalogue("acme", 300).resources()}
+    for content in resources["contents"]:
+        assert not re.search(r"\ba [aeiou]", content["mediumSynopsis"], re.IGNORECASE), content["mediumSynopsis"]
+        assert not content["sortTitle"].startswith("The ")
+        assert "acme:genre-family" not in content["categoryRefs"] or content["ratings"]["BBFC"] in {"U", "PG"}
+    for offer in resources["offers"]:
+        assert (offer["price"]["EUR"] == 0) == (offer["type"] == "subscription")
+
+
+def test_a_larger_catalogue_begins_with_the_smaller_one() -> None:
+    small, large = (
+        {name: list(documents) for name, documents in Catalogue("acme", size).resources()} for size in (33, 60)
+    )
+    assert large["contents"][:33] == small["contents"]
+    assert large["assets"][: len(small["assets"])] == small["assets"]
 
 
 def test_the_same_number_gives_the_same_catalogue() -> None:
@@ -97,3 +161,11 @@ def test_small_numbers_work(size: int, http: httpx2.Client, sign_in: Callable[[S
 def test_a_demo_needs_the_resources_that_it_fills() -> None:
     with pytest.raises(SandboxError, match="demo"):
         Sandbox(demo=True, descriptors=[{"name": "metadata", "resourcefuls": {}}]).start()
+
+
+def test_some_of_many_are_different_ones() -> None:
+    for number in range(50):
+        assert len(set(Dice("test", number).some(range(7), 5))) == 5
+        assert sorted(Dice("test", number).some(range(3), 9)) == [0, 1, 2]
+    assert Dice("test").some((), 2) == []
+    assert {Dice("test", number).one("abc") for number in range(50)} == {"a", "b", "c"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sequoia.sandbox.documents import Problem, finish, new_name, validate
+from sequoia.sandbox.documents import Problem, Writer, new_name, validate
 from sequoia.sandbox.fields import parse_field
 from sequoia.sandbox.payload import documents_of, refuse
 from sequoia.sandbox.schema import Resource, Schema
@@ -187,17 +187,18 @@ def test_exactly_one_of_a_group() -> None:
 
 def test_a_finished_document_has_identity_history_and_a_version_of_its_content() -> None:
     clean, _ = validate(films(), {"owner": "acme", "name": "x", "kind": "long"})
-    first = finish(films(), clean, None, user="acme:me", now="2026-01-01T00:00:00.000Z")
+    writer = Writer(films())
+    first = writer.finish(clean, None, user="acme:me", now="2026-01-01T00:00:00.000Z")
     assert list(first) == [
         "ref", "owner", "name", "title", "createdAt", "createdBy", "updatedAt", "updatedBy", "version", "kind",
         "active",
     ]  # fmt: skip
     assert (first["ref"], first["title"]) == ("acme:x", "x")
-    again = finish(films(), clean, first, user="acme:me", now="2026-01-02T00:00:00.000Z")
+    again = writer.finish(clean, first, user="acme:me", now="2026-01-02T00:00:00.000Z")
     assert again["createdAt"] == "2026-01-01T00:00:00.000Z"
     assert again["updatedAt"] == "2026-01-02T00:00:00.000Z"
     assert again["version"] == first["version"]
-    changed = finish(films(), {**clean, "active": False}, again, user="acme:me", now="2026-01-02T00:00:00.000Z")
+    changed = writer.finish({**clean, "active": False}, again, user="acme:me", now="2026-01-02T00:00:00.000Z")
     assert changed["version"] != first["version"]
 
 

@@ -19,12 +19,13 @@ from sequoia.sandbox.conditions import Span, Words
 from sequoia.sandbox.dataservice import DataService
 from sequoia.sandbox.schema import Schema
 from sequoia.sandbox.selection import Condition, Order, Position, Selection, keys_query
-from sequoia.sandbox.store import Collection, Record, Row, Store, StoreError
+from sequoia.sandbox.shape import Shape
+from sequoia.sandbox.store import Collection, Layout, Record, Row, Store, StoreError
 from sequoia.sandbox.values import HIGH, LOW, Key
 from sequoia.sandbox.wire import Request
 
 NOW = "2026-01-01T00:00:00.000Z"
-AXES = {"colour": "string", "size": "number", "end": "timestamp"}
+LAYOUT = Layout(("size", "end"), ("colour",), "1")
 Item = tuple[str, dict[str, list[Key]]]
 
 
@@ -48,22 +49,43 @@ def made_items() -> list[Item]:
     ]
 
 
+def first(values: list[Key]) -> Key | None:
+    return values[0] if values else None
+
+
 def fill(collection: Collection, items: list[Item]) -> None:
     collection.put(
         [
-            Record(Row(ref, b"{}"), frozenset((axis, value) for axis, values in axes.items() for value in values))
+            Record(
+                Row(ref, b"{}"),
+                (first(axes.get("size", [])), first(axes.get("end", []))),
+                tuple((0, value) for value in axes.get("colour", [])),
+            )
             for ref, axes in items
         ]
     )
 
 
+def films(store: Store, name: str = "films") -> Collection:
+    return store.collection("catalogue", name, LAYOUT, no_remake)
+
+
+def no_remake(row: Row) -> Record:
+    raise AssertionError(row)
+
+
+def plan_of(collection: Collection, selection: Selection, driver: Condition | None = None) -> tuple[str, str]:
+    """The SQL of a page, and how SQLite goes about it."""
+    collection.index(["size", "end", "colour"])
+    text, values = keys_query(collection.shape, selection, driver, limit=100, offset=0)
+    return text, " / ".join(row[3] for row in collection._db.rows(f"EXPLAIN QUERY PLAN {text}", values))
+
+
 @pytest.fixture(scope="module")
 def collection() -> Iterator[Collection]:
     store = made_store()
-    other, _ = store.collection("catalogue", "actors", AXES)
-    fill(other, [(ref, {"colour": ["red"], "size": [1], "end": [HIGH]}) for ref, _ in made_items()[:50]])
-    found, stale = store.collection("catalogue", "films", AXES)
-    assert not stale
+    fill(films(store, "actors"), [(ref, {"colour": ["red"], "size": [1], "end": [HIGH]}) for ref, _ in made_items()])
+    found = films(store)
     fill(found, made_items())
     yield found
     store.close()
@@ -163,7 +185,7 @@ def test_facets_leave_absent_values_out(collection: Collection) -> None:
 
 def test_paging_is_stable_under_inserts_and_deletes() -> None:
     store = made_store()
-    found, _ = store.collection("catalogue", "films", AXES)
+    found = films(store)
     fill(found, [(f"a:{number}", {"size": [number]}) for number in range(0, 10, 2)])
     order = (Order("size"),)
     first = found.select(Selection(order=order), limit=3)
@@ -184,8 +206,7 @@ def test_a_page_is_read_along_an_index_and_never_sorted(
     after: Position = (*(2.5 for _ in order), "acme:n050")
     selection = Selection("acme", conditions, order, backwards, after)
     driver = conditions[0] if conditions and not order else None
-    text, values = keys_query(2, {"colour": 4, "size": 5}, selection, driver, limit=100, offset=0)
-    plan = " / ".join(row[3] for row in collection._db.execute(f"EXPLAIN QUERY PLAN {text}", values))
+    _, plan = plan_of(collection, selection, driver)
     assert "TEMP B-TREE" not in plan
     assert "SCAN" not in plan.replace("SCAN CONSTANT", "")
 
@@ -197,21 +218,19 @@ def test_a_walk_along_a_range_begins_and_ends_in_it(
 ) -> None:
     order = (Order("size", descending=backwards),)
     selection = Selection("acme", (Condition("size", spans=(Span(1, 10),)),), order, backwards, after)
-    text, values = keys_query(2, {"size": 5}, selection, None, limit=100, offset=0)
-    plan = " / ".join(row[3] for row in collection._db.execute(f"EXPLAIN QUERY PLAN {text}", values))
-    assert re.search(r"o0 USING PRIMARY KEY \(field=\? AND .*value\D*>.*value\D*<", plan), plan
+    text, plan = plan_of(collection, selection)
+    assert re.search(r"SEARCH d USING (?:COVERING )?INDEX by_\d+ \(.*>.*<", plan), plan
     assert "TEMP B-TREE" not in plan
     # Of two bounds on one side SQLite may start from the farther one.
-    assert len(re.findall(r"o0\.value(?:, o0\.ref\))? [<>]", text)) == 2
+    assert len(re.findall(r"(?<!\+)d\.v\d+(?:, d\.ref\))? [<>]", text)) == 2
 
 
 def test_words_are_looked_up_and_then_their_documents(collection: Collection) -> None:
     selection = Selection("acme", (Words('"fox"'),))
-    text, values = keys_query(2, {}, selection, None, limit=100, offset=0)
-    plan = [row[3] for row in collection._db.execute(f"EXPLAIN QUERY PLAN {text}", values)]
-    assert any("words VIRTUAL TABLE" in step for step in plan)
-    assert any("SEARCH d USING INTEGER PRIMARY KEY" in step for step in plan)
-    assert "SCAN k" not in " ".join(plan)
+    _, plan = plan_of(collection, selection)
+    assert "VIRTUAL TABLE" in plan
+    assert "SEARCH d USING INTEGER PRIMARY KEY" in plan
+    assert "SCAN d" not in plan
 
 
 @pytest.mark.parametrize(
@@ -227,14 +246,14 @@ def test_words_are_looked_up_and_then_their_documents(collection: Collection) ->
 def test_a_walk_along_the_refs_has_one_start(owner: str | None, backwards: bool, bounds: dict[str, str]) -> None:
     # Of two bounds on one side SQLite may start from the farther one, and then it reads all the pages before.
     selection = Selection(owner, backwards=backwards, after=("acme:n050",))
-    text, values = keys_query(2, {}, selection, None, limit=100, offset=0)
-    assert re.findall(r"k\.ref ([<>]) \?", text) == list(bounds)
-    assert values == [2, *bounds.values(), 100, 0]
+    text, values = keys_query(Shape(2, LAYOUT, {}), selection, None, limit=100, offset=0)
+    assert re.findall(r"d\.ref ([<>]) \?", text) == list(bounds)
+    assert values == [*bounds.values(), 100, 0]
 
 
 def test_a_replacement_leaves_nothing_of_the_old_index() -> None:
     store = made_store()
-    found, _ = store.collection("catalogue", "films", AXES)
+    found = films(store)
     fill(found, [("a:1", {"colour": ["red", "blue"], "size": [1]})])
     fill(found, [("a:1", {"colour": ["blue"], "size": [2]})])
     assert found.count(Selection(conditions=(Condition("colour", ("red",)),))) == 0
@@ -245,7 +264,7 @@ def test_a_replacement_leaves_nothing_of_the_old_index() -> None:
 
 def test_a_failed_transaction_changes_nothing() -> None:
     store = made_store()
-    found, _ = store.collection("catalogue", "films", AXES)
+    found = films(store)
 
     def fail() -> None:
         with store.transaction():
@@ -260,9 +279,72 @@ def test_a_failed_transaction_changes_nothing() -> None:
     store.close()
 
 
+def indexes(collection: Collection) -> int:
+    """How many indexes there are that somebody made."""
+    return len(collection._db.rows("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name LIKE 'by!_%' ESCAPE '!'"))
+
+
+def test_an_index_is_made_by_the_first_query_that_needs_it_and_kept_up_to_date() -> None:
+    store = made_store()
+    found = films(store)
+    fill(found, made_items())
+    assert indexes(found) == 0
+    by_size = Selection(order=(Order("size"),))
+    red = Selection(conditions=(Condition("colour", ("red",)),))
+    assert [row.ref for row, _ in found.select(by_size, limit=999)] == expected(by_size)
+    assert indexes(found) == 1
+    assert found.count(red) == len(expected(red))
+    assert indexes(found) == 2
+    fill(found, [("zoo:last", {"size": [99], "end": [HIGH], "colour": ["red"]})])
+    assert found.select(by_size, limit=999)[-1][0].ref == "zoo:last"
+    assert found.count(red) == len(expected(red)) + 1
+    assert indexes(found) == 2
+    store.close()
+
+
+def test_a_load_of_much_more_than_was_there_leaves_the_indexes_for_later() -> None:
+    store = made_store()
+    films = {"fields": {"kind": {"type": "string"}}, "filters": {"withKind": {"fieldNamePath": "kind"}}}
+    service = DataService(Schema.parse({"name": "catalogue", "resourcefuls": {"films": films}}), store)
+    collection = service._collections["films"]
+    red = Selection(conditions=(Condition("kind", ("red",)),))
+
+    def load(prefix: str, number: int) -> None:
+        service.load("films", ({"owner": prefix, "name": f"n{n}", "kind": "red"} for n in range(number)), user="a:b")
+
+    load("a", 5)
+    assert collection.count(red) == 5
+    load("b", 500)
+    assert indexes(collection) == 1
+    load("c", 2_000)
+    assert indexes(collection) == 0
+    assert collection.count(red) == 2_505
+    load("d", 2_000)
+    assert indexes(collection) == 1, "to make it again would take longer than to go on with it"
+    assert collection.count(red) == 4_505
+    store.close()
+
+
+def test_an_index_that_was_undone_with_its_transaction_is_made_again() -> None:
+    store = made_store()
+    found = films(store)
+    fill(found, made_items())
+    red = Selection(conditions=(Condition("colour", ("red",)),))
+
+    def ask_and_fail() -> None:
+        with store.transaction():
+            assert found.count(red) == len(expected(red))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        ask_and_fail()
+    assert found.count(red) == len(expected(red))
+    store.close()
+
+
 def test_threads_may_write_at_once() -> None:
     store = made_store()
-    found, _ = store.collection("catalogue", "films", AXES)
+    found = films(store)
 
     def write(thread: int) -> None:
         for number in range(20):
@@ -281,7 +363,7 @@ def test_threads_may_write_at_once() -> None:
 def test_a_file_keeps_documents_and_belongs_to_one_process(tmp_path: Path) -> None:
     path = tmp_path / "data.db"
     store = made_store(path)
-    found, _ = store.collection("catalogue", "films", AXES)
+    found = films(store)
     fill(found, [("a:1", {"colour": ["red"]})])
     with pytest.raises(StoreError, match=r"data\.db cannot be used: another sandbox is using it"):
         made_store(path)
@@ -289,8 +371,7 @@ def test_a_file_keeps_documents_and_belongs_to_one_process(tmp_path: Path) -> No
     store.close()
     assert [item.name for item in tmp_path.iterdir()] == ["data.db"], "nothing is left beside the file"
     store = made_store(path)
-    found, stale = store.collection("catalogue", "films", AXES)
-    assert not stale
+    found = films(store)
     assert found.count(Selection(conditions=(Condition("colour", ("red",)),))) == 1
     store.close()
 
@@ -345,14 +426,14 @@ def test_an_older_data_file_is_indexed_for_a_new_descriptor(tmp_path: Path) -> N
 def test_deleted_documents_are_kept_until_their_time(tmp_path: Path) -> None:
     path = tmp_path / "data.db"
     store = made_store(path)
-    found, _ = store.collection("catalogue", "films", AXES)
+    found = films(store)
     fill(found, [("a:1", {}), ("a:2", {}), ("a:3", {})])
     found.delete([Row("a:1", b"{}")], "2026-01-31T00:00:00.000Z")
     found.delete([Row("a:2", b"{}"), Row("a:3", b"{}")], NOW)
     fill(found, [("a:3", {})])
     kept = "SELECT ref FROM deleted ORDER BY ref"
-    assert store._db.execute(kept).fetchall() == [("a:1",), ("a:2",)]
+    assert store._db.rows(kept) == [("a:1",), ("a:2",)]
     store.close()
     store = made_store(path)
-    assert store._db.execute(kept).fetchall() == [("a:1",)]
+    assert store._db.rows(kept) == [("a:1",)]
     store.close()

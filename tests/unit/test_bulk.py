@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequoia.bulk import Batcher, BulkPlan, BulkReport, Deleting, Item, Result, Storing, Writing, read_dead_letters
+from sequoia.bulk import Batcher, BulkPlan, BulkReport, Result, Writing, read_dead_letters
+from sequoia.bulk_work import Deleting, Item, Storing
 from sequoia.calls import Answer, Call
 from sequoia.dead_letters import replaced_whole
 from sequoia.error import ClientError, InvalidResource, RequestError, http_error

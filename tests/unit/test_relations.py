@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sequoia.calls import Answer, Call
 from sequoia.descriptor import Descriptor
@@ -204,3 +206,34 @@ def test_a_relationship_that_the_service_could_not_get_is_none(caplog: pytest.Lo
         models = Resolution(DESCRIPTOR, "films")(Answer(call, httpx2.Response(200), body))
     assert models == [{"ref": "a:1", "posters": None}]
     assert "uri is not allowed" in caplog.text
+
+
+REF = st.sampled_from(["a:1", "a:2", "a:3"])
+REFS = st.none() | REF | st.lists(REF | st.just(7), max_size=3)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@given(
+    st.lists(REFS, min_size=1, max_size=4),
+    st.lists(st.tuples(st.sampled_from(["a:1", "a:2", "a:3", "a:4", None]), REFS), min_size=1, max_size=5),
+    st.sampled_from(["genres", "posters"]),
+)
+def test_everything_is_attached_that_a_plain_comparison_would_attach(
+    parents: list[Any], linked: list[tuple[Any, Any]], name: str
+) -> None:
+    def some(**values: Any) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if value is not None}
+
+    def listed(value: Any) -> list[Any]:
+        return value if isinstance(value, list) else [value]
+
+    films = [some(ref=f"a:{number}", genreRefs=refs) for number, refs in enumerate(parents, 1)]
+    items = [some(ref=ref, filmRef=refs) for ref, refs in linked]
+    own, other = ("genreRefs", "ref") if name == "genres" else ("ref", "filmRef")
+
+    def refs(item: dict[str, Any], field: str) -> set[str]:
+        return {ref for ref in listed(item.get(field)) if isinstance(ref, str)}
+
+    expected = [[item for item in items if refs(item, other) & refs(film, own)] for film in films]
+    told = any(refs(film, own) for film in films) and any(refs(item, other) for item in items)
+    assert _resolved(films, name, items) == (expected if told else [None] * len(films))

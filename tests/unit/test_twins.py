@@ -13,7 +13,18 @@ import pytest
 import sequoia
 
 HOME = Path(inspect.getfile(sequoia)).parent
-TWINS = ("gate", "bulking", "sending", "describing", "browsing", "endpoint", "client")
+TWINS = (
+    "gate",
+    "sending",
+    "describing",
+    "browsing",
+    "scanning",
+    "changing",
+    "bulking",
+    "collection",
+    "endpoint",
+    "client",
+)
 
 # What differs on purpose, and why.
 DIFFERENT = {

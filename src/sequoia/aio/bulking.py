@@ -17,13 +17,14 @@ from sequoia.aio.crew import AsyncCrew
 from sequoia.aio.describing import AsyncDescribed
 from sequoia.aio.sending import AsyncSender
 from sequoia.aio.sources import Source, sourced
-from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Deleting, Item, Storing, Work, Writing, plain_source
+from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Writing, plain_source
+from sequoia.bulk_work import Deleting, Item, Storing, Work
 from sequoia.calls import Answer, Call
 from sequoia.error import ClientError
-from sequoia.tally import Tally
 from sequoia.operations import ResourcePath
 from sequoia.report import BulkReport
 from sequoia.retry import Operation
+from sequoia.tally import Tally
 
 __all__ = ["AsyncBulk", "AsyncBulkWriter"]
 

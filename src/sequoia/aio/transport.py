@@ -35,7 +35,8 @@ class _ThreadedTransport(httpx2.AsyncBaseTransport):
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         response = self._transport.handle_request(request)
         try:
-            content = b"".join(response.iter_raw())
+            # The stream itself: that of a mock has been read already, and can be read again.
+            content = b"".join(response.stream) if isinstance(response.stream, httpx2.SyncByteStream) else b""
         finally:
             response.close()
         # Its stream was a synchronous one.

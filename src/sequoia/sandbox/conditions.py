@@ -1,26 +1,28 @@
-"""What a document must be like to be found, and each such demand as an SQL expression over the inverted index."""
+"""What a document must be like to be found, and each such demand as an SQL expression over tables."""
 
 # ruff: noqa: S608 - the SQL is put together from fixed parts; every value is a parameter
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from sequoia.sandbox.shape import Shape
 from sequoia.sandbox.values import Key
 
 __all__ = [
+    "Arm",
     "Condition",
     "Demand",
     "Formula",
     "Hop",
     "Linked",
-    "Place",
     "Span",
     "Statement",
     "Words",
     "arms",
     "candidates",
     "holds",
+    "walked",
 ]
 
 Statement = tuple[str, list[Key]]
@@ -125,23 +127,17 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the documents of one resource are: its id, and the ids of its axes."""
-
-    resource: int
-    axes: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Hop:
     """One step to linked documents.
 
     Attributes:
-        axis: The id of the axis that holds refs.
+        shape: The tables of the resource whose documents hold the refs.
+        axis: The name of the axis that holds them.
         forward: From a document to the refs in its field; otherwise from a ref to the documents that hold it.
     """
 
-    axis: int
+    shape: Shape
+    axis: str
     forward: bool
 
 
@@ -151,13 +147,13 @@ class Linked:
 
     Attributes:
         hops: The way; none at all leads to the document with the same ref.
-        place: Where the reached documents are.
+        shape: The tables of the reached documents.
         owner: Their owner; None for any.
         demands: What one of them must meet.
     """
 
     hops: tuple[Hop, ...]
-    place: Place
+    shape: Shape
     owner: str | None
     demands: tuple[Demand, ...]
 
@@ -170,88 +166,161 @@ class Linked:
 Demand = Condition | Formula | Words | Linked
 
 
-def holds(resource: int, axes: Mapping[str, int], demand: Demand, ref: str, level: int = 0) -> Statement:
-    """A demand as an SQL expression over one document.
+def holds(shape: Shape, demand: Demand, row: str = "d", level: int = 0) -> Statement:
+    """A demand as an SQL expression over one document; unknown where a value is absent.
 
     Args:
-        resource: The id of the resource.
-        axes: The id of every axis.
+        shape: The tables of the resource.
         demand: What must hold.
-        ref: The column with the ref of the document.
-        level: How many hops lead to the document, for names that differ.
+        row: The name of the row of the document.
+        level: How many tables lead to it, for names that differ.
     """
     if isinstance(demand, Linked):
-        return _reached(demand, ref, level)
+        return _reached(demand, row, level)
     if isinstance(demand, Words):
-        # CROSS JOIN keeps the written order of the tables: from the words that are found to their documents.
-        found = "SELECT d.ref FROM words CROSS JOIN document AS d ON d.id = words.rowid"
-        return f"{ref} IN ({found} WHERE words MATCH ? AND d.resource = ?)", [demand.match, resource]
+        return f"{row}.id IN (SELECT rowid FROM {shape.words} WHERE {shape.words} MATCH ?)", [demand.match]
     if isinstance(demand, Formula):
         groups: list[str] = []
         values: list[Key] = []
         for group in demand.alternatives:
-            parts = [holds(resource, axes, item, ref, level) for item in group]
+            parts = [holds(shape, item, row, level) for item in group]
             groups.append(" AND ".join(text for text, _ in parts))
             values += [value for _, more in parts for value in more]
-        return f"{'NOT ' if demand.negated else ''}({' OR '.join(groups)})", values
+        # What is unknown does not hold, and its opposite does.
+        return f"({' OR '.join(groups)}) IS {'NOT ' if demand.negated else ''}TRUE", values
     if demand.axis == "ref":
-        return demand.matches(ref)
+        return demand.matches(f"{row}.ref")
+    if not shape.has_many(demand.axis):
+        # The plus keeps SQLite from a walk along this column: where to start has been decided.
+        return demand.matches(f"+{row}.{shape.column(demand.axis)}")
     where, values = demand.matches("x.value")
-    text = f"EXISTS (SELECT 1 FROM entry AS x WHERE x.ref = {ref} AND x.field = ? AND {where})"
-    return text, [axes[demand.axis], *values]
+    number = shape.numbers[demand.axis]
+    return f"EXISTS (SELECT 1 FROM {shape.values} AS x WHERE x.id = {row}.id AND x.axis = {number} AND {where})", values
 
 
-def _reached(demand: Linked, ref: str, level: int) -> Statement:
-    """The demand of a linked document as an SQL expression over the one that it is linked to.
+class _Way:
+    """The tables that lead from one document to those that it is linked to; each is one look-up.
 
-    Each hop is one look-up in the index: by ref and field, or by field and value.
+    Of where it has led to, the ref is always known, as an SQL expression; the row, or else the id, only sometimes.
     """
-    where: list[str] = []
+
+    def __init__(self, row: str, level: int) -> None:
+        self._level = level
+        self.tables: list[str] = []
+        self.where: list[str] = []
+        self.ref = f"{row}.ref"
+        self._row = row
+        self._id = ""
+
+    def _name(self) -> str:
+        """The name of the next table."""
+        return f"h{self._level + len(self.tables)}"
+
+    def _arrive(self, ref: str, *, row: str = "", number: str = "") -> None:
+        self.ref, self._row, self._id = ref, row, number
+
+    def leave(self) -> None:
+        """Know the ref alone, for a look-up elsewhere."""
+        self._arrive(self.ref)
+
+    def row(self, shape: Shape) -> str:
+        """The row of the document that the way has led to; none is found if there is no such document."""
+        if not self._row:
+            name = self._name()
+            self.tables.append(f"{shape.documents} AS {name}")
+            self.where.append(f"{name}.id = {self._id}" if self._id else f"{name}.ref = {self.ref}")
+            self._arrive(f"{name}.ref", row=name)
+        return self._row
+
+    def go(self, hop: Hop) -> None:
+        """Take one step."""
+        shape, many = hop.shape, hop.shape.has_many(hop.axis)
+        if hop.forward:
+            row, name = self.row(shape), self._name()
+            if many:
+                self.tables.append(f"{shape.values} AS {name}")
+                self.where.append(f"{name}.id = {row}.id AND {name}.axis = {shape.numbers[hop.axis]}")
+            self._arrive(f"{name}.value" if many else f"{row}.{shape.column(hop.axis)}")
+        else:
+            name = self._name()
+            self.tables.append(shape.table(hop.axis, name))
+            column, start = shape.along(hop.axis, name)
+            self.where.append(f"{start}{column} = {self.ref}")
+            self._arrive(f"{name}.ref", row="" if many else name, number=f"{name}.id")
+
+
+def _reached(demand: Linked, row: str, level: int) -> Statement:
+    """The demand of a linked document as an SQL expression over the one that it is linked to."""
+    way = _Way(row, level)
+    for hop in demand.hops:
+        way.go(hop)
+    if not demand.hops:
+        # The document of the same ref may be one of another resource.
+        way.leave()
     values: list[Key] = []
-    names = [f"h{number}" for number in range(level, level + len(demand.hops))]
-    for name, hop in zip(names, demand.hops, strict=True):
-        here, there = ("ref", "value") if hop.forward else ("value", "ref")
-        where.append(f"{name}.field = ? AND {name}.{here} = {ref}")
-        values.append(hop.axis)
-        ref = f"{name}.{there}"
-    if not demand.hops or demand.hops[-1].forward:
+    end = ""
+    if demand.demands or not demand.hops or demand.hops[-1].forward:
         # A ref in a field may lead nowhere.
-        where.append(f"EXISTS (SELECT 1 FROM document AS t WHERE t.resource = ? AND t.ref = {ref})")
-        values.append(demand.place.resource)
+        end = way.row(demand.shape)
+    where = way.where
     if demand.owner is not None:
-        where.append(f"{ref} > ? AND {ref} < ?")
+        where.append(f"{way.ref} > ? AND {way.ref} < ?")
         values += [f"{demand.owner}:", f"{demand.owner};"]
     for item in demand.demands:
-        text, more = holds(demand.place.resource, demand.place.axes, item, ref, level + len(names))
+        text, more = holds(demand.shape, item, end, level + len(way.tables))
         where.append(text)
         values += more
-    if not names:
-        return f"({' AND '.join(where)})", values
     # CROSS JOIN keeps the written order of the tables: from the document on.
-    tables = " CROSS JOIN ".join(f"entry AS {name}" for name in names)
-    return f"EXISTS (SELECT 1 FROM {tables} WHERE {' AND '.join(where)})", values
+    return f"EXISTS (SELECT 1 FROM {' CROSS JOIN '.join(way.tables)} WHERE {' AND '.join(where)})", values
 
 
-def arms(axes: Mapping[str, int], condition: Condition, alias: str) -> list[Statement]:
-    """A condition as expressions over `entry`, each of which is one stretch of the index.
+def walked(shape: Shape, demands: Iterable[Demand]) -> Iterator[tuple[Shape, str]]:
+    """The axes whose indexes these demands may be found along, each with the tables that it belongs to."""
+    for demand in demands:
+        if isinstance(demand, Condition) and demand.indexed:
+            yield shape, demand.axis
+        elif isinstance(demand, Linked):
+            yield from ((hop.shape, hop.axis) for hop in demand.hops if not hop.forward)
+            yield from walked(demand.shape, (item for item in demand.demands if isinstance(item, Linked)))
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One stretch of the index of an axis.
+
+    Attributes:
+        where: The expression for it.
+        values: Its parameters.
+        point: Whether it is a single value: then its rows are in the order of refs.
+    """
+
+    where: str
+    values: list[Key]
+    point: bool = False
+
+
+def arms(shape: Shape, condition: Condition, alias: str) -> list[Arm]:
+    """A condition as expressions over `Shape.table`, each of which is one stretch of the index.
 
     Many single values make one expression: a statement has room for so many parts only.
     """
-    field = axes[condition.axis]
-    start = f"{alias}.field = ? AND "
-    column = f"{alias}.value"
+    column, start = shape.along(condition.axis, alias)
     if len(condition.values) > _MOST_ARMS:
-        points = [Condition(condition.axis, condition.values).matches(column)]
+        where, values = Condition(condition.axis, condition.values).matches(column)
+        points = [Arm(start + where, values)]
     else:
-        points = [(f"{column} = ?", [value]) for value in condition.values]
-    stretches = (*points, *(span.within(column) for span in condition.spans))
-    return [(start + text, [field, *values]) for text, values in stretches]
+        points = [Arm(f"{start}{column} = ?", [value], point=True) for value in condition.values]
+    spans = [span.within(column) for span in condition.spans]
+    return [*points, *(Arm(start + where, values) for where, values in spans)]
 
 
-def candidates(axes: Mapping[str, int], condition: Condition) -> Statement:
-    """The refs of all documents that meet a condition, each once, in no order."""
-    parts = arms(axes, condition, "c")
-    values = [value for _, more in parts for value in more]
-    if len(parts) == 1:
-        return f"SELECT DISTINCT c.ref AS ref FROM entry AS c WHERE {parts[0][0]}", values
-    return " UNION ".join(f"SELECT c.ref AS ref FROM entry AS c WHERE {text}" for text, _ in parts), values
+def candidates(shape: Shape, condition: Condition) -> Statement:
+    """The ids of all documents that meet a condition, each once, in no order."""
+    if condition.axis == "ref":
+        where, values = condition.matches("ref")
+        return f"SELECT id FROM {shape.documents} WHERE {where}", values
+    parts = arms(shape, condition, "c")
+    table = shape.table(condition.axis, "c")
+    values = [value for part in parts for value in part.values]
+    once = "DISTINCT " if len(parts) == 1 and shape.has_many(condition.axis) else ""
+    return " UNION ".join(f"SELECT {once}c.id AS id FROM {table} WHERE {part.where}" for part in parts), values

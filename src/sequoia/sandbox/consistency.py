@@ -44,7 +44,7 @@ class Lag:
 
     def __init__(self, store: Store, delay: float, monotonic: Callable[[], float]) -> None:
         self._store = store
-        self._lock = store._lock  # noqa: SLF001 - a store and the writes that it waits for change together
+        self._lock = store.lock  # a store and the writes that it waits for change together
         self._delay = delay
         self._monotonic = monotonic
         self._writes: deque[_Write] = deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -13,8 +14,7 @@ import msgspec
 from sequoia.sandbox.archive import Archive
 from sequoia.sandbox.browse import browse
 from sequoia.sandbox.consistency import Current, Lag
-from sequoia.sandbox.documents import Problem, deleted, finish, merged, new_name, reap_time, record, validate
-from sequoia.sandbox.index import Axis, axes, text_paths
+from sequoia.sandbox.documents import Problem, Writer, deleted, merged, new_name, reap_time
 from sequoia.sandbox.intersect import intersected, link_paths
 from sequoia.sandbox.linked import Linker
 from sequoia.sandbox.payload import documents_of, refuse
@@ -28,6 +28,7 @@ from sequoia.sandbox.wire import Reply, Request, WireError
 __all__ = ["DataService"]
 
 _CHUNK = 500
+_MANY = 1_000
 _MOST_REFS = 2_000
 _encode = msgspec.json.encode
 
@@ -62,28 +63,19 @@ class DataService:
         self._embedded_pages = embedded_pages
         self._names = names
         self._lag = lag
-        self._axes: dict[str, tuple[Axis, ...]] = {}
-        self._texts: dict[str, tuple[str, ...]] = {}
-        self._collections: dict[str, Collection] = {}  # as browses see them
-        self._current: dict[str, Collection | Current] = {}  # as reads by ref and writes do
+        self._writers = {
+            name: Writer(resource, link_paths(schema, name)) for name, resource in schema.resources.items()
+        }
+        # As browses see them; those of a data file may have been indexed for an older descriptor.
+        self._collections: dict[str, Collection] = {
+            name: store.collection(schema.name, name, writer.layout, writer.remake)
+            for name, writer in self._writers.items()
+        }
+        # As reads by ref and writes see them.
+        self._current: dict[str, Collection | Current] = {
+            name: collection if lag is None else lag.over(collection) for name, collection in self._collections.items()
+        }
         self._archive = Archive(schema, self._collections, store.now)
-        for resource in schema.resources.values():
-            self._open(resource)
-
-    def _open(self, resource: Resource) -> None:
-        """Connect a resource with its documents; those of a data file may be indexed for an older descriptor."""
-        found = self._axes[resource.plural] = axes(resource, link_paths(self._schema, resource.plural))
-        texts = self._texts[resource.plural] = text_paths(resource)
-        kinds = {axis.path: axis.kind for axis in found} | {axis.order: axis.kind for axis in found if axis.sort}
-        # No field has this name: it makes other free text a reason to index again, like any other axis.
-        kinds[":text"] = "+".join(texts)
-        with self._store.transaction():
-            collection, stale = self._store.collection(self._schema.name, resource.plural, kinds)
-            self._collections[resource.plural] = collection
-            self._current[resource.plural] = collection if self._lag is None else self._lag.over(collection)
-            rows = collection.every() if stale else iter(())
-            while chunk := list(islice(rows, _CHUNK)):
-                collection.put([record(found, texts, msgspec.json.decode(merged(row))) for row in chunk])
 
     def handle(self, request: Request, *, user: str) -> Reply:
         """Answer one request.
@@ -131,9 +123,14 @@ class DataService:
         if resource not in self._schema.resources:
             raise WireError(404, f"{resource} is no resource of {self._schema.name}")
         target = self._schema.resources[resource]
+        collection = self._collections[resource]
+        bound: float = max(_MANY, collection.extent())
         iterator = iter(documents)
         count = 0
         while chunk := list(islice(iterator, _CHUNK)):
+            if count >= bound:
+                collection.drop_indexes()
+                bound = math.inf
             self._store_all(target, self._validated(target, chunk), user)
             count += len(chunk)
         return count
@@ -245,9 +242,12 @@ class DataService:
         """The documents of a request in stored form; all of them, or none."""
         documents: list[dict[str, Any]] = []
         problems: list[Problem] = []
+        check = self._writers[resource.plural].validate
         for position, payload in enumerate(payloads):
-            document, found = validate(resource, payload)
+            document, found = check(payload)
             documents.append(document)
+            if not found:
+                continue
             where = f" (document {position + 1})" if len(payloads) > 1 else ""
             problems += (Problem(item.path, item.text + where) for item in found)
         refuse(problems)
@@ -256,7 +256,7 @@ class DataService:
     def _store_all(self, resource: Resource, documents: list[dict[str, Any]], user: str) -> tuple[list[Row], bool]:
         """Store valid documents in one transaction; returns them, and whether any was new."""
         collection = self._current[resource.plural]
-        indexed = self._axes[resource.plural]
+        writer = self._writers[resource.plural]
         named = [document if "name" in document else {**document, "name": self._names()} for document in documents]
         refs = [f"{document['owner']}:{document['name']}" for document in named]
         with self._store.transaction():
@@ -265,8 +265,8 @@ class DataService:
             created = any(ref not in stored for ref in refs)
             records: list[Record] = []
             for ref, document in zip(refs, named, strict=True):
-                stored[ref] = finish(resource, document, stored.get(ref), user=user, now=now)
-                records.append(record(indexed, self._texts[resource.plural], stored[ref]))
+                stored[ref] = writer.finish(document, stored.get(ref), user=user, now=now)
+                records.append(writer.record(stored[ref]))
             # A ref that comes twice in a batch keeps its last document.
             collection.put(list({item.row.ref: item for item in records}.values()))
         return [item.row for item in records], created

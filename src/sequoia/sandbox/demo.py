@@ -6,32 +6,31 @@ piece and is the same every time.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sequoia.sandbox.dataservice import DataService
-from sequoia.sandbox.demo_words import ADJECTIVES, FAMILY_NAMES, GENRES, GIVEN_NAMES, NOUNS, PLACES, SYNOPSES
+from sequoia.sandbox.demo_contents import ARCHIVE, BLOCK, Content
+from sequoia.sandbox.demo_dice import Dice
+from sequoia.sandbox.demo_words import FAMILY_NAMES, GENRES, GIVEN_NAMES, PLACES
 
 __all__ = ["ARCHIVE", "ARCHIVE_ASSETS", "Catalogue", "load_demo"]
 
-ARCHIVE = "the-long-archive"
-"""Name of the content that has many assets."""
-
 ARCHIVE_ASSETS = 620
-"""How many it has: more than a browse with an inclusion embeds."""
+"""How many assets the content `ARCHIVE` has: more than a browse with an inclusion embeds."""
 
-_SMALL = 30
-_ROLES = ("Director", "Actor", "Writer", "Composer", "Producer")
-_CERTIFICATES = (("U", "G"), ("PG", "PG"), ("12A", "PG-13"), ("15", "R"))
-_LANGUAGES = ("en", "fr", "de", "es", "it")
-_TEMPLATES = (("rental", "Rental, 48 hours", 3.49), ("purchase", "Purchase", 9.99), ("subscription", "Included", 0.0))
-_EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
-
-# Every ten contents are six films, then a show with one season of two episodes.
-_BLOCK = ("movie",) * 6 + ("show", "season", "episode", "episode")
-_PARENT = {7: 6, 8: 7, 9: 7}
+_ROLES = (
+    ("Director", "Direction"), ("Writer", "Writing"), ("Composer", "Music"), ("Producer", "Production"),
+    ("Actor", "Cast"),
+)  # fmt: skip
+_REGIONS = ("AT", "CH", "DE", "ES", "FR", "GB", "IE", "IT", "US")
+# For each way to sell: name, title, the least and the greatest price in cents of a euro, and what a customer may do.
+_TEMPLATES: tuple[tuple[str, str, int, int, dict[str, Any]], ...] = (
+    ("rental", "Rental, 48 hours", 299, 599, {"usagePeriod": "P2D", "downloads": False}),
+    ("purchase", "Purchase", 799, 1499, {"downloads": True}),
+    ("subscription", "Included", 0, 0, {"usagePeriod": "P30D", "downloads": True}),
+)
+_RATES = (("CHF", 0.98), ("EUR", 1.0), ("GBP", 0.86), ("USD", 1.09))
 
 Document = dict[str, Any]
 
@@ -48,7 +47,7 @@ def load_demo(data: DataService, owner: str, contents: int | None, *, user: str)
     Returns:
         The number of documents of all resources.
     """
-    catalogue = Catalogue(owner, _SMALL if contents is None else contents)
+    catalogue = Catalogue(owner, len(BLOCK) if contents is None else contents)
     return sum(data.load(resource, documents, user=user) for resource, documents in catalogue.resources())
 
 
@@ -70,11 +69,14 @@ class Catalogue:
         yield "roles", self._roles()
         yield "categories", self._categories()
         yield "people", (self._person(number) for number in range(self._people))
-        yield "contents", (self._content(number) for number in range(self._size))
-        yield "assets", (asset for number in range(self._size) for asset in self._assets(number))
-        yield "credits", (credit for number in range(self._size) for credit in self._credits(number))
+        yield "contents", (self._content(content) for content in self._contents())
+        yield "assets", (asset for content in self._contents() for asset in self._assets(content))
+        yield "credits", (credit for content in self._contents() for credit in self._credits(content))
         yield "offerTemplates", self._offer_templates()
-        yield "offers", (self._offer(number) for number in range(self._size) if _BLOCK[number % 10] == "movie")
+        yield "offers", (offer for content in self._contents() for offer in self._offers(content))
+
+    def _contents(self) -> Iterator[Content]:
+        return (Content(number) for number in range(self._size))
 
     def _document(self, name: str, **values: Any) -> Document:
         return {"owner": self._owner, "name": name, **values}
@@ -83,150 +85,144 @@ class Catalogue:
         return f"{self._owner}:{name}"
 
     def _roles(self) -> Iterator[Document]:
-        for title in _ROLES:
-            yield self._document(title.lower(), title=title)
+        for order, (title, department) in enumerate(_ROLES):
+            yield self._document(title.lower(), title=title, department=department, order=order)
 
     def _categories(self) -> Iterator[Document]:
         yield self._document("genre", title="Genre", scheme="genre", value="genre")
-        for title in GENRES:
+        for order, title in enumerate(GENRES):
             value = _slug(title)
+            parent = self._ref("genre")
             yield self._document(
-                f"genre-{value}", title=title, scheme="genre", value=value, parentRef=self._ref("genre")
+                f"genre-{value}", title=title, scheme="genre", value=value, parentRef=parent, order=order
             )
 
     def _person(self, number: int) -> Document:
-        dice = _dice("person", number)
-        given, family = dice.choice(GIVEN_NAMES), dice.choice(FAMILY_NAMES)
+        dice = Dice("person", number)
+        given, family = dice.one(GIVEN_NAMES), dice.one(FAMILY_NAMES)
         return self._document(
             f"person-{number}",
             title=f"{given} {family}",
             givenName=given,
             familyName=family,
-            biography=f"{given} {family} grew up in {dice.choice(PLACES)}.",
-            bornOn=f"{dice.randint(1935, 2003)}-{dice.randint(1, 12):02d}-{dice.randint(1, 28):02d}",
+            biography=f"{given} {family} grew up in {dice.one(PLACES)}.",
+            bornOn=f"{dice.between(1935, 2003)}-{dice.between(1, 12):02d}-{dice.between(1, 28):02d}",
         )
 
-    def _content(self, number: int) -> Document:
-        dice = _dice("content", number)
-        title, kind = _title(number), _BLOCK[number % 10]
-        released = dice.randint(1960, 2025)
-        starts = _EPOCH + timedelta(days=dice.randint(0, 700), hours=dice.randint(0, 23))
-        bbfc, mpaa = dice.choice(_CERTIFICATES)
+    def _content(self, content: Content) -> Document:
+        root = content.root
         document = self._document(
-            _name(number),
-            type=kind,
-            title=title,
-            localisedTitle={"en": title, "fr": f"{title} (version française)"},
-            shortSynopsis=_synopsis(dice),
-            releaseYear=released,
-            active=number % 15 != 14,
-            availabilityStartAt=_timestamp(starts),
-            availabilityEndAt=_timestamp(starts + timedelta(days=dice.choice((90, 365, 1825)))),
-            languages=dice.sample(_LANGUAGES, dice.randint(1, 2)),
-            ratings={"BBFC": bbfc, "MPAA": mpaa},
-            tags=["demo", f"decade-{released // 10 * 10}"],
-            categoryRefs=[self._ref(f"genre-{_slug(genre)}") for genre in dice.sample(GENRES, dice.randint(1, 3))],
+            content.name,
+            **content.texts(),
+            type=content.kind,
+            releaseYear=content.year,
+            active=content.number % 15 != 14,
+            availabilityStartAt=content.starts,
+            availabilityEndAt=root.ends,
+            languages=root.languages,
+            ratings=root.ratings,
+            tags=["demo", f"decade-{content.year // 10 * 10}"],
+            categoryRefs=[self._ref(f"genre-{_slug(genre)}") for genre in root.genres],
         )
-        if kind in {"movie", "episode"}:
-            minutes = dice.randint(78, 165) if kind == "movie" else dice.randint(22, 58)
-            document["duration"] = f"PT{minutes // 60}H{minutes % 60}M" if minutes >= 60 else f"PT{minutes}M"
-        parent = _parent(number)
-        if parent is not None:
-            document |= {"parentRef": self._ref(_name(parent)), "order": number - parent}
+        if content.minutes:
+            document["duration"] = _duration(content.minutes)
+        if content.parent is not None:
+            document |= {"parentRef": self._ref(content.parent.name), "order": content.order}
+        if content.members:
+            document["memberRefs"] = [self._ref(member.name) for member in content.members]
         return document
 
-    def _assets(self, number: int) -> Iterator[Document]:
-        yield self._asset(number, 0, "image", "jpg", title="Poster", mediaInfo={"width": 1000, "height": 1500})
-        for position in range(1, ARCHIVE_ASSETS if number == 0 else 2):
-            bitrate = _dice("asset", number, position).choice((1_500_000, 4_000_000, 8_000_000))
-            info = {"width": 1920, "height": 1080, "bitrate": bitrate}
-            yield self._asset(number, position, "video", "mp4", title=f"Reel {position}", mediaInfo=info)
-        if number > 0 and number % 2:
-            yield self._asset(number, 2, "text", "webvtt", title="Subtitles")
+    def _assets(self, content: Content) -> Iterator[Document]:
+        yield self._image(content, 0, "Poster", 1000, 1500)
+        yield self._image(content, 1, "Still", 1920, 1080)
+        reels = ARCHIVE_ASSETS - 2 if content.number == 0 else 1 if content.minutes else 0
+        for reel in range(1, reels + 1):
+            bitrate = Dice("asset", content.number, reel).one((1_500_000, 4_000_000, 8_000_000))
+            duration = _duration(content.minutes)
+            info = {"bitrate": bitrate, "width": 1920, "height": 1080, "duration": duration, "audioTypes": ["stereo"]}
+            title = f"Reel {reel}" if reels > 1 else "Feature" if content.kind == "movie" else content.kind.title()
+            size = bitrate // 8 * content.minutes * 60
+            language = content.root.languages[0]
+            yield self._asset(
+                content, reel + 1, "video", "mp4", title=title, fileSize=size, language=language, mediaInfo=info
+            )
+        # Subtitles in every other language, except for the content that has many assets already.
+        for place, language in enumerate(content.root.languages[1:] if reels == 1 else ()):
+            size = content.minutes * 450
+            title = f"Subtitles, {language}"
+            yield self._asset(content, place + 3, "text", "vtt", title=title, fileSize=size, language=language)
 
-    def _asset(self, number: int, position: int, kind: str, file_format: str, **values: Any) -> Document:
-        dice = _dice("file", number, position)
-        name = f"{_name(number)}-{position:03d}"
+    def _image(self, content: Content, place: int, title: str, width: int, height: int) -> Document:
+        size = Dice("image", content.number, place).between(90_000, 900_000)
+        info = {"width": width, "height": height}
+        return self._asset(content, place, "image", "jpg", title=title, fileSize=size, mediaInfo=info, tags=["artwork"])
+
+    def _asset(self, content: Content, place: int, kind: str, file_format: str, **values: Any) -> Document:
+        name = f"{content.name}-{place:03d}"
+        media = {"jpg": "image/jpeg", "mp4": "video/mp4", "vtt": "text/vtt"}[file_format]
         return self._document(
             name,
             type=kind,
             url=f"https://media.example.com/{self._owner}/{name}.{file_format}",
             fileFormat=file_format,
-            fileSize=dice.randint(20_000, 4_000_000_000 if kind == "video" else 900_000),
-            language=dice.choice(_LANGUAGES),
-            contentRef=self._ref(_name(number)),
+            fullMediaType=media,
+            contentRef=self._ref(content.name),
             **values,
         )
 
-    def _credits(self, number: int) -> Iterator[Document]:
-        dice = _dice("credits", number)
-        people = dice.sample(range(self._people), dice.randint(2, 5))
+    def _credits(self, content: Content) -> Iterator[Document]:
+        if content.kind not in {"movie", "show", "episode"}:
+            return
+        dice = Dice("credits", content.number)
+        people = dice.some(range(self._people), dice.between(3, 6))
         for order, person in enumerate(people):
-            role = _ROLES[min(order, 1)]
+            # A director, a writer, and the cast.
+            role = _ROLES[order][0] if order < 2 else "Actor"
             document = self._document(
-                f"{_name(number)}-credit-{order}",
+                f"{content.name}-credit-{order}",
+                title=role,
                 order=order,
                 personRef=self._ref(f"person-{person}"),
                 roleRef=self._ref(role.lower()),
-                contentRef=self._ref(_name(number)),
+                contentRef=self._ref(content.name),
             )
             if role == "Actor":
-                document["characterName"] = dice.choice(GIVEN_NAMES)
+                document["characterName"] = dice.one(GIVEN_NAMES)
             yield document
 
     def _offer_templates(self) -> Iterator[Document]:
-        for name, title, price in _TEMPLATES:
-            yield self._document(name, type=name, title=title, price={"EUR": price, "GBP": price})
+        for name, title, cents, _, rights in _TEMPLATES:
+            devices = ["phone", "tablet", "tv", "web"]
+            allowed = {**rights, "deviceTypes": devices}
+            yield self._document(name, type=name, title=title, price=_price(cents), rights=allowed)
 
-    def _offer(self, number: int) -> Document:
-        dice = _dice("offer", number)
-        template, title, price = dice.choice(_TEMPLATES)
-        return self._document(
-            f"{_name(number)}-{template}",
-            type=template,
-            title=f"{_title(number)}: {title}",
-            price={"EUR": price, "GBP": price},
-            active=True,
-            availabilityStartAt=_timestamp(_EPOCH),
-            contentRefs=[self._ref(_name(number))],
-            offerTemplateRef=self._ref(template),
-        )
-
-
-def _dice(*parts: str | int) -> random.Random:
-    """Chance that is the same every time for the same document."""
-    return random.Random("/".join(map(str, parts)))  # noqa: S311 - titles are no secrets
-
-
-def _parent(number: int) -> int | None:
-    parent = _PARENT.get(number % 10)
-    return None if parent is None else number - number % 10 + parent
-
-
-def _title(number: int) -> str:
-    if number == 0:
-        return "The Long Archive"
-    parent = _parent(number)
-    if parent is not None:
-        word = "Season" if _BLOCK[number % 10] == "season" else "Episode"
-        return f"{_title(parent)}, {word} {number - parent}"
-    dice = _dice("title", number)
-    adjective, noun = dice.choice(ADJECTIVES), dice.choice(NOUNS)
-    return dice.choice((f"The {adjective} {noun}", f"{adjective} {noun}", f"The {noun} of {dice.choice(PLACES)}"))
-
-
-def _name(number: int) -> str:
-    """The title as a name; the number keeps two contents of one title apart."""
-    return ARCHIVE if number == 0 else f"{_slug(_title(number))}-{number}"
+    def _offers(self, content: Content) -> Iterator[Document]:
+        """A film is sold in one or two ways; a show is part of the subscription."""
+        dice = Dice("offer", content.number)
+        chosen = {"movie": dice.some(_TEMPLATES, dice.between(1, 2)), "show": [_TEMPLATES[2]]}
+        for name, title, least, most, rights in chosen.get(content.kind, ()):
+            yield self._document(
+                f"{content.name}-{name}",
+                type=name,
+                title=f"{content.title}: {title}",
+                price=_price(dice.between(least // 50, most // 50) * 50 + least % 50),
+                rights={**rights, "regions": sorted(dice.some(_REGIONS, dice.between(2, 5)))},
+                availabilityStartAt=content.starts,
+                availabilityEndAt=content.root.ends,
+                contentRefs=[self._ref(content.name)],
+                offerTemplateRef=self._ref(name),
+            )
 
 
 def _slug(title: str) -> str:
-    return "-".join(title.replace(",", "").lower().split())
+    return "-".join(title.lower().split())
 
 
-def _synopsis(dice: random.Random) -> str:
-    return dice.choice(SYNOPSES).format(noun=dice.choice(NOUNS).lower(), place=dice.choice(PLACES))
+def _duration(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return "PT" + f"{hours}H" * (hours > 0) + f"{rest}M" * (rest > 0 or hours == 0)
 
 
-def _timestamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def _price(cents: int) -> dict[str, float]:
+    """The price in every currency, in whole tens less one cent, as prices are."""
+    return {currency: max(0, round(cents * rate / 10) * 10 - 1) / 100 for currency, rate in _RATES}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ADJECTIVES", "FAMILY_NAMES", "GENRES", "GIVEN_NAMES", "NOUNS", "PLACES", "SYNOPSES"]
+__all__ = ["ADJECTIVES", "AFTERMATHS", "FAMILY_NAMES", "GENRES", "GIVEN_NAMES", "NOUNS", "PLACES", "SYNOPSES"]
 
 ADJECTIVES = (
     "Amber", "Borrowed", "Brittle", "Distant", "Drowned", "Electric", "Faithful", "Forgotten", "Gentle", "Hollow",
@@ -33,9 +33,16 @@ GENRES = (
     "Science Fiction", "Thriller",
 )  # fmt: skip
 SYNOPSES = (
-    "A {noun} arrives in {place}, and nobody there will say who sent it.",
+    "{a_noun} arrives in {place}, and nobody there will say who sent it.",
     "Everybody in {place} remembers the {noun}. Nobody remembers the same one.",
-    "Two strangers share a {noun}, a debt and one long night in {place}.",
+    "Two strangers share {a_noun}, a debt and one long night in {place}.",
     "When the {noun} of {place} disappears, the youngest witness is the only one who is believed.",
-    "The summer in which {place} learned what a {noun} is worth.",
+    "The summer in which {place} learned what {a_noun} is worth.",
+)
+AFTERMATHS = (
+    "What begins as a joke ends in the only court that {place} ever had.",
+    "By the time the first snow falls, {given} has told three versions of it, and believes two.",
+    "{given} keeps the books, and in the books there is one line that nobody should read.",
+    "The ferry leaves at six. {given} will be on it, or the whole of {place} will.",
+    "Years later, {given} opens the drawer again.",
 )

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from sequoia.sandbox.checks import DoubtError, object_check
 from sequoia.sandbox.fields import Field
-from sequoia.sandbox.index import Axis, terms, text_of
+from sequoia.sandbox.index import Indexer
 from sequoia.sandbox.schema import Resource
+from sequoia.sandbox.shape import Layout
 from sequoia.sandbox.store import Record, Row
 from sequoia.sandbox.values import InvalidValueError, check_value, wire_time
 
-__all__ = ["Problem", "deleted", "finish", "merged", "new_name", "reap_time", "record", "validate"]
+__all__ = ["Problem", "Writer", "deleted", "merged", "new_name", "reap_time", "validate"]
 
-_FIRST = ("ref", "alternativeIdentifiers", "owner", "name", "title", "tags", "custom")
-_HISTORY = ("createdAt", "createdBy", "updatedAt", "updatedBy", "version")
+# After the ref and before the history, each if it is there.
+_FIRST = ("alternativeIdentifiers", "owner", "name", "title", "tags", "custom")
 # What is no part of a version on any type; descriptors name further fields.
 _UNVERSIONED = frozenset({"createdAt", "updatedAt", "deletedAt", "deletedBy", "reapAt", "version", "metadata"})
 _PRIVATE = "metadata"  # only a read by ref shows it
@@ -121,53 +123,79 @@ def _item(field: Field, value: Any, problems: list[Problem]) -> Any:
         return value
 
 
-def finish(
-    resource: Resource,
-    clean: Mapping[str, Any],
-    stored: Mapping[str, Any] | None,
-    *,
-    user: str,
-    now: str,
-) -> dict[str, Any]:
-    """Complete a validated document: ref, title, history and version.
+class Writer:
+    """Makes records of the documents of one resource; what follows from the resource alone is worked out once.
 
     Args:
-        resource: What the document is.
-        clean: The result of `validate`, with a name.
-        stored: The document that it replaces, or None.
-        user: The ref of who writes.
-        now: The time, as wire text.
+        resource: What the documents are.
+        linking: Dotted paths of fields that relationships read refs from.
     """
-    document = dict(clean)
-    document["ref"] = f"{clean['owner']}:{clean['name']}"
-    if "title" in resource.fields:
-        document.setdefault("title", clean["name"])
-    document["createdAt"] = stored["createdAt"] if stored else now
-    document["createdBy"] = stored["createdBy"] if stored else user
-    document["updatedAt"] = now
-    document["updatedBy"] = user
-    document["version"] = _version(resource, document)
-    leading = {name: document[name] for name in (*_FIRST, *_HISTORY) if name in document}
-    return leading | document
 
+    def __init__(self, resource: Resource, linking: Iterable[str] = ()) -> None:
+        self._resource = resource
+        self._titled = "title" in resource.fields
+        self._check = object_check(resource.fields, resource.one_of)
+        self._indexer = Indexer(resource, linking)
+        self._unversioned = _UNVERSIONED | {name for name, field in resource.fields.items() if field.excluded}
 
-def _version(resource: Resource, document: Mapping[str, Any]) -> str:
-    """The sha1 of everything that makes up the content of a document."""
-    fields = resource.fields
-    content = {
-        name: value for name, value in document.items() if name not in _UNVERSIONED and not fields[name].excluded
-    }
-    return hashlib.sha1(_canonical.encode(content), usedforsecurity=False).hexdigest()
+    @property
+    def layout(self) -> Layout:
+        """What the documents are indexed by."""
+        return self._indexer.layout
 
+    def validate(self, payload: Any) -> tuple[dict[str, Any], list[Problem]]:
+        """Check one document of a request.
 
-def record(axes: tuple[Axis, ...], texts: tuple[str, ...], document: Mapping[str, Any]) -> Record:
-    """A document as the store takes it: JSON text, index entries, and the words of the fields at `texts`."""
-    private = None
-    if _PRIVATE in document:
-        private = _encoder.encode(document[_PRIVATE])
-        document = {name: value for name, value in document.items() if name != _PRIVATE}
-    row = Row(document["ref"], _encoder.encode(document), private)
-    return Record(row, frozenset(terms(axes, document)), text_of(texts, document))
+        Args:
+            payload: The decoded JSON.
+
+        Returns:
+            As `validate`.
+        """
+        try:
+            return self._check(payload), []
+        except DoubtError:
+            return validate(self._resource, payload)
+
+    def finish(
+        self, clean: Mapping[str, Any], stored: Mapping[str, Any] | None, *, user: str, now: str
+    ) -> dict[str, Any]:
+        """Complete a validated document: ref, title, history and version.
+
+        Args:
+            clean: The result of `validate`, with a name.
+            stored: The document that it replaces, or None.
+            user: The ref of who writes.
+            now: The time, as wire text.
+        """
+        document = {"ref": f"{clean['owner']}:{clean['name']}"}
+        for name in _FIRST:
+            if name in clean:
+                document[name] = clean[name]
+        if self._titled and "title" not in clean:
+            document["title"] = clean["name"]
+        document["createdAt"] = stored["createdAt"] if stored else now
+        document["createdBy"] = stored["createdBy"] if stored else user
+        document["updatedAt"] = now
+        document["updatedBy"] = user
+        document["version"] = ""
+        document |= clean
+        # The sha1 of everything that makes up the content of a document.
+        content = _canonical.encode({name: document[name] for name in document if name not in self._unversioned})
+        document["version"] = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        return document
+
+    def record(self, document: dict[str, Any]) -> Record:
+        """A finished document as the store takes it."""
+        private = None
+        if _PRIVATE in document:
+            private = _encoder.encode(document[_PRIVATE])
+            document = {name: value for name, value in document.items() if name != _PRIVATE}
+        return self._indexer.record(Row(document["ref"], _encoder.encode(document), private), document)
+
+    def remake(self, row: Row) -> Record:
+        """The record of a document that is stored already."""
+        return self.record(msgspec.json.decode(merged(row)))
 
 
 def merged(row: Row) -> bytes:

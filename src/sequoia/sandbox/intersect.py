@@ -67,11 +67,11 @@ def _demand(archive: Archive, resource: Resource, name: str, query: Query, level
     for hop in reversed(hops):
         if refs and len(refs) <= NARROW:
             collection = archive.collections[resource.plural]
-            refs = collection.across(hop.axis, refs, forward=not hop.forward, limit=NARROW + 1)
+            refs = collection.across(replace(hop, forward=not hop.forward), refs, limit=NARROW + 1)
     if len(refs) <= NARROW:
         # Without any, the condition lists what no document has for a ref.
         return Condition("ref", tuple(refs) or ("",))
-    return Linked(hops, archive.collections[target.plural].place, wanted.owner, wanted.conditions)
+    return Linked(hops, archive.collections[target.plural].shape, wanted.owner, wanted.conditions)
 
 
 def _wanted(archive: Archive, target: Resource, name: str, query: Query, level: int) -> Selection:
@@ -110,4 +110,4 @@ def _hops(archive: Archive, resource: Resource, relationship: Relationship) -> t
         return None
     if path == "ref":
         return before
-    return (*before, Hop(archive.collections[holder.plural].place.axes[path], relationship.direct))
+    return (*before, Hop(archive.collections[holder.plural].shape, path, relationship.direct))

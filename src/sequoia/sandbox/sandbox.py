@@ -34,6 +34,7 @@ from sequoia.sandbox.traffic import RequestLog
 from sequoia.sandbox.wire import WireError
 
 if TYPE_CHECKING:
+    from sequoia.aio.client import AsyncClient
     from sequoia.auth import AuthType
     from sequoia.client import Client
 
@@ -212,6 +213,13 @@ class Sandbox:
 
         return Client(self.registry_url, **{"proxies": {}, **self._credentials(options.get("auth_type")), **options})
 
+    def async_client(self, **options: Any) -> AsyncClient:
+        """An asynchronous client of this sandbox; everything else is as for `client`."""
+        from sequoia.aio.client import AsyncClient  # noqa: PLC0415 - as above
+
+        given = {"proxies": {}, **self._credentials(options.get("auth_type")), **options}
+        return AsyncClient(self.registry_url, **given)
+
     def _credentials(self, wanted: AuthType | None) -> dict[str, Any]:
         """What a client needs for a type of authentication, or for the one that fits this sandbox best."""
         from sequoia.auth import AuthType  # noqa: PLC0415 - as above
@@ -332,7 +340,9 @@ class Sandbox:
         served = addresses.serve(apps, self.requests)
         if announce is not None:
             announce()
-        stack.callback(ServerThread(served).stop)
+        thread = ServerThread(served)
+        stack.callback(thread.stop)
+        thread.start()
 
     def _load_demo(self) -> None:
         data = self._sites["metadata"].data

@@ -222,7 +222,7 @@ def find_field(fields: Mapping[str, Field], path: str) -> Field | None:
     found: Field | None = None
     for step in path.split("."):
         if found is not None and found.is_map:
-            return Field(name=step, path=path)
+            return Field(name=step, path=path, many=True)
         found = fields.get(step)
         if found is None:
             return None

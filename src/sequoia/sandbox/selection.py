@@ -3,10 +3,11 @@
 # ruff: noqa: S608 - the SQL is put together from fixed parts; every value is a parameter
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sequoia.sandbox.conditions import Condition, Demand, Statement, arms, candidates, holds
+from sequoia.sandbox.conditions import Condition, Demand, Hop, Statement, arms, candidates, holds
+from sequoia.sandbox.shape import Shape
 from sequoia.sandbox.values import Key
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Position",
     "Selection",
     "Statement",
+    "across_query",
     "count_query",
     "facet_query",
     "keys_query",
@@ -24,7 +26,6 @@ __all__ = [
 NARROW = 1_000
 """A condition with at most this many matches is cheaper to sort than to look for along an order."""
 _MOST_PARAMETERS = 5_000
-_POINT = "k.field = ? AND k.value = ?"
 
 Position = tuple[Key, ...]
 """Where a page ended: the values of its order, then the ref."""
@@ -57,139 +58,157 @@ class Selection:
     after: Position | None = None
 
 
-def narrow_query(axes: Mapping[str, int], condition: Condition) -> Statement:
+def narrow_query(shape: Shape, condition: Condition) -> Statement:
     """Counts the entries of a condition, but no further than what decides between two plans."""
-    parts = arms(axes, condition, "n")
-    text = " UNION ALL ".join(f"SELECT 1 FROM entry AS n WHERE {where}" for where, _ in parts)
-    return f"SELECT count(*) FROM ({text} LIMIT {NARROW + 1})", [value for _, values in parts for value in values]
+    parts = arms(shape, condition, "n")
+    table = shape.table(condition.axis, "n")
+    text = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE {part.where}" for part in parts)
+    return f"SELECT count(*) FROM ({text} LIMIT {NARROW + 1})", [value for part in parts for value in part.values]
 
 
-def keys_query(  # noqa: PLR0913 - one SELECT has this many parts
-    resource: int,
-    axes: Mapping[str, int],
-    selection: Selection,
-    driver: Condition | None,
-    *,
-    limit: int,
-    offset: int,
-) -> Statement:
-    """Finds one page of refs, each with the values of the order.
+def keys_query(shape: Shape, selection: Selection, driver: Condition | None, *, limit: int, offset: int) -> Statement:
+    """Finds one page of documents: for each its ref, its id, and the values of the order.
 
     Args:
-        resource: The id of the resource.
-        axes: The id of every axis.
+        shape: The tables of the resource.
         selection: What to find.
         driver: The condition to start from, one of the selection's; None to walk along the order.
         limit: Most rows.
         offset: Rows to skip, for numbered pages.
     """
     if selection.order:
-        text, values = _sorted(resource, axes, selection, driver)
+        text, values = _sorted(shape, selection, driver)
     else:
-        text, values = _refs(resource, axes, selection, driver)
-        text += f" ORDER BY ref{_direction(descending=selection.backwards)}"
+        text, values = _found(shape, selection, driver)
+        direction = _direction(descending=selection.backwards)
+        # The id makes no difference, but a UNION is sorted by all of its columns, the other ones upwards.
+        text += f" ORDER BY ref{direction}, id{direction}"
     return f"{text} LIMIT ? OFFSET ?", [*values, limit, offset]
 
 
-def count_query(resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None) -> Statement:
+def count_query(shape: Shape, selection: Selection, driver: Condition | None) -> Statement:
     """Counts all documents of a selection; arguments as in `keys_query`."""
-    text, values = _refs(resource, axes, selection, driver)
+    text, values = _found(shape, selection, driver)
     return f"SELECT count(*) FROM ({text})", values
 
 
-def facet_query(
-    resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None, axis: str
-) -> Statement:
+def facet_query(shape: Shape, selection: Selection, driver: Condition | None, axis: str) -> Statement:
     """Counts the documents of a selection for each value on `axis`; further arguments as in `keys_query`."""
-    text, values = _refs(resource, axes, selection, driver)
-    joined = f"({text}) AS k CROSS JOIN entry AS e ON e.ref = k.ref AND e.field = ?"
-    return f"SELECT value, count(*) FROM {joined} GROUP BY value", [*values, axes[axis]]
+    text, values = _found(shape, selection, driver)
+    if shape.has_many(axis):
+        joined = f"({text}) AS k CROSS JOIN {shape.values} AS e ON e.id = k.id AND e.axis = {shape.numbers[axis]}"
+        return f"SELECT e.value, count(*) FROM {joined} GROUP BY e.value", values
+    column = f"e.{shape.column(axis)}"
+    joined = f"({text}) AS k CROSS JOIN {shape.documents} AS e ON e.id = k.id"
+    return f"SELECT {column}, count(*) FROM {joined} WHERE {column} IS NOT NULL GROUP BY {column}", values
 
 
-def _rest(
-    resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None, ref: str
-) -> Iterator[Statement]:
-    """Everything but the driver and the position in a sort, as expressions over one document."""
-    for sign, bound in _bounds(selection):
-        yield f"{ref} {sign} ?", [bound]
-    for condition in selection.conditions:
-        if condition is not driver:
-            yield holds(resource, axes, condition, ref)
+def across_query(hop: Hop, refs: Sequence[str], *, limit: int) -> Statement:
+    """Finds the other ends of an axis that holds refs, each once; arguments as in `Collection.across`."""
+    shape = hop.shape
+    marks = ", ".join("?" * len(refs))
+    if not hop.forward:
+        column, start = shape.along(hop.axis, "k")
+        text = f"SELECT DISTINCT k.ref FROM {shape.table(hop.axis, 'k')} WHERE {start}{column} IN ({marks})"
+    elif shape.has_many(hop.axis):
+        joined = f"{shape.values} AS k ON k.id = d.id AND k.axis = {shape.numbers[hop.axis]}"
+        text = f"SELECT DISTINCT k.value FROM {shape.documents} AS d CROSS JOIN {joined} WHERE d.ref IN ({marks})"
+    else:
+        text = f"SELECT DISTINCT d.{shape.column(hop.axis)} FROM {shape.documents} AS d WHERE d.ref IN ({marks})"
+    return f"{text} LIMIT ?", [*refs, limit]
 
 
-def _bounds(selection: Selection) -> Iterator[tuple[str, Key]]:
+def _bounds(selection: Selection, ref: str) -> Iterator[Statement]:
     """The range of refs, with one bound on each side: of two, SQLite might start from the one that lies farther off."""
     # A ref is `owner:name`, so the refs of one owner stand together; a semicolon follows a colon.
     low, high = ([], []) if selection.owner is None else ([f"{selection.owner}:"], [f"{selection.owner};"])
     if selection.after is not None and not selection.order:
         (high if selection.backwards else low).append(str(selection.after[-1]))
     if low:
-        yield ">", max(low)
+        yield f"{ref} > ?", [max(low)]
     if high:
-        yield "<", min(high)
+        yield f"{ref} < ?", [min(high)]
 
 
-def _joined(parts: Sequence[Statement]) -> Statement:
-    """Expressions, each after an AND."""
-    return "".join(f" AND {text}" for text, _ in parts), [value for _, values in parts for value in values]
+def _rest(shape: Shape, selection: Selection, driver: Condition | None) -> list[Statement]:
+    """Every condition but the driver, as expressions over the row of one document."""
+    return [holds(shape, condition) for condition in selection.conditions if condition is not driver]
 
 
-def _refs(resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None) -> Statement:
-    """The refs of a selection, in their own order.
+def _joined(parts: Iterable[Statement]) -> Statement:
+    """Expressions with AND between them."""
+    chosen = list(parts)
+    return " AND ".join(text for text, _ in chosen) or "TRUE", [value for _, values in chosen for value in values]
+
+
+def _found(shape: Shape, selection: Selection, driver: Condition | None) -> Statement:
+    """The refs and ids of a selection; walks along an index are in the order of the refs.
 
     A list of alternatives becomes a UNION of one walk for each: SQLite merges walks that are in order already, and
     so stops after one page, while it would have to sort the result of a single `IN`.
+
+    Args:
+        shape: The tables of the resource.
+        selection: What to find.
+        driver: As in `keys_query`.
     """
-    more, more_values = _joined(list(_rest(resource, axes, selection, driver, "k.ref")))
+    rest = _rest(shape, selection, driver)
     if driver is None or driver.axis == "ref":
-        where, values = ("", []) if driver is None else holds(resource, axes, driver, "k.ref")
-        text = f"SELECT k.ref AS ref FROM document AS k WHERE k.resource = ?{' AND ' + where if where else ''}{more}"
-        return text, [resource, *values, *more_values]
-    parts = arms(axes, driver, "k")
-    if len(parts) * (len(more_values) + 2) > _MOST_PARAMETERS:
-        text, values = candidates(axes, driver)
-        return f"SELECT k.ref AS ref FROM ({text}) AS k WHERE 1{more}", [*values, *more_values]
-    once = "DISTINCT " if len(parts) == 1 and parts[0][0] != _POINT else ""
-    text = " UNION ".join(f"SELECT {once}k.ref AS ref FROM entry AS k WHERE {where}{more}" for where, _ in parts)
-    return text, [value for _, values in parts for value in (*values, *more_values)]
+        parts = [*([] if driver is None else [holds(shape, driver)]), *_bounds(selection, "d.ref"), *rest]
+        where, values = _joined(parts)
+        return f"SELECT d.ref AS ref, d.id AS id FROM {shape.documents} AS d WHERE {where}", values
+    many = shape.has_many(driver.axis)
+    alias = "k" if many else "d"
+    stretches = arms(shape, driver, alias)
+    more = [*_bounds(selection, f"{alias}.ref"), *rest]
+    if len(stretches) * (sum(len(values) for _, values in more) + 2) > _MOST_PARAMETERS:
+        text, values = candidates(shape, driver)
+        where, others = _joined([*_bounds(selection, "d.ref"), *rest])
+        joined = f"({text}) AS k CROSS JOIN {shape.documents} AS d ON d.id = k.id"
+        return f"SELECT d.ref AS ref, d.id AS id FROM {joined} WHERE {where}", [*values, *others]
+    source = shape.table(driver.axis, alias)
+    if many and rest:
+        # CROSS JOIN keeps the written order of the tables: from what is found along the index to the documents.
+        source += f" CROSS JOIN {shape.documents} AS d ON d.id = k.id"
+    once = "DISTINCT " if many and len(stretches) == 1 and not stretches[0].point else ""
+    texts: list[str] = []
+    values = []
+    for stretch in stretches:
+        where, found = _joined([(stretch.where, stretch.values), *more])
+        texts.append(f"SELECT {once}{alias}.ref AS ref, {alias}.id AS id FROM {source} WHERE {where}")
+        values += found
+    return " UNION ".join(texts), values
 
 
-def _sorted(resource: int, axes: Mapping[str, int], selection: Selection, driver: Condition | None) -> Statement:
+def _sorted(shape: Shape, selection: Selection, driver: Condition | None) -> Statement:
     """The refs of a selection in the order of one or more axes, with the values of that order."""
-    order = selection.order
-    rest = list(_rest(resource, axes, selection, driver, "o0.ref"))
+    columns = [f"d.{shape.column(step.axis)}" for step in selection.order]
+    parts = _rest(shape, selection, driver)
+    # The plus keeps SQLite from a walk along the refs.
+    parts += _bounds(selection, "+d.ref")
     if selection.after is not None:
-        rest.append(_after(order, selection.after, backwards=selection.backwards))
-    first = "o0.field = ?"
+        parts.append(_after(columns, selection, selection.after))
     if driver is None:
-        source, values = "entry AS o0", []
-        rest += _stretch(selection)
+        source = shape.table(selection.order[0].axis, "d")
+        values: list[Key] = []
+        parts += _stretch(selection, columns[0])
     else:
-        if driver.axis == "ref":
-            where, found = holds(resource, axes, driver, "ref")
-            inner, values = f"SELECT ref FROM document WHERE resource = ? AND {where}", [resource, *found]
-        else:
-            inner, values = candidates(axes, driver)
-        source = f"({inner}) AS k CROSS JOIN entry AS o0"
-        first = "o0.ref = k.ref AND o0.field = ?"
-    for index, step in enumerate(order[1:], 1):
-        # CROSS JOIN keeps the written order of the tables: the first axis is walked, the others are looked up.
-        source += f" CROSS JOIN entry AS o{index} ON o{index}.ref = o0.ref AND o{index}.field = ?"
-        values = [*values, axes[step.axis]]
-    more, more_values = _joined(rest)
-    by = ", ".join(f"o{index}.value{_direction(descending=step.descending)}" for index, step in enumerate(order))
-    columns = "".join(f", o{index}.value" for index in range(len(order)))
-    by += f", o0.ref{_direction(descending=selection.backwards)}"
-    text = f"SELECT o0.ref{columns} FROM {source} WHERE {first}{more} ORDER BY {by}"
-    return text, [*values, axes[order[0].axis], *more_values]
+        inner, values = candidates(shape, driver)
+        source = f"({inner}) AS k CROSS JOIN {shape.documents} AS d ON d.id = k.id"
+    where, more = _joined(parts)
+    by = ", ".join(
+        column + _direction(descending=step.descending) for column, step in zip(columns, selection.order, strict=True)
+    )
+    by += f", d.ref{_direction(descending=selection.backwards)}"
+    return f"SELECT d.ref, d.id, {', '.join(columns)} FROM {source} WHERE {where} ORDER BY {by}", [*values, *more]
 
 
-def _stretch(selection: Selection) -> Iterator[Statement]:
+def _stretch(selection: Selection, column: str) -> Iterator[Statement]:
     """The bounds of a range of the very axis that is walked, so that the walk does not begin or end outside of it."""
     step = selection.order[0]
     for condition in selection.conditions:
         if isinstance(condition, Condition) and condition.axis == step.axis and _is_span(condition):
-            low, high = condition.spans[0].bounds("o0.value")
+            low, high = condition.spans[0].bounds(column)
             start, end = (high, low) if step.descending else (low, high)
             yield end
             if selection.after is None:
@@ -207,19 +226,20 @@ def _direction(*, descending: bool) -> str:
     return " DESC" if descending else ""
 
 
-def _after(order: Sequence[Order], position: Position, *, backwards: bool) -> Statement:
+def _after(columns: Sequence[str], selection: Selection, position: Position) -> Statement:
     """What comes after a position, as one comparison that an index can start from."""
+    order, backwards = selection.order, selection.backwards
     *keys, ref = position
     if len(order) == 1 and order[0].descending == backwards:
         sign = "<" if backwards else ">"
-        return f"(o0.value, o0.ref) {sign} (?, ?)", [*keys, ref]
+        return f"({columns[0]}, d.ref) {sign} (?, ?)", [*keys, ref]
     alternatives: list[str] = []
     values: list[Key] = []
-    columns = [(f"o{index}.value", step.descending) for index, step in enumerate(order)]
-    columns.append(("o0.ref", backwards))
-    for index, (column, descending) in enumerate(columns):
-        equal = "".join(f"{name} = ? AND " for name, _ in columns[:index])
+    steps = [(column, step.descending) for column, step in zip(columns, order, strict=True)]
+    steps.append(("d.ref", backwards))
+    for index, (column, descending) in enumerate(steps):
+        equal = "".join(f"{name} = ? AND " for name, _ in steps[:index])
         alternatives.append(f"({equal}{column} {'<' if descending else '>'} ?)")
         values += position[: index + 1]
-    bound = f"o0.value {'<=' if order[0].descending else '>='} ?"
+    bound = f"{columns[0]} {'<=' if order[0].descending else '>='} ?"
     return f"{bound} AND ({' OR '.join(alternatives)})", [keys[0], *values]

@@ -27,6 +27,7 @@ HOST = "127.0.0.1"
 # closes one just as a client sends its next request.
 _KEEP_ALIVE = 75
 
+_STARTED = 1.0  # seconds in which a thread has begun, if it has been started at all
 _BACKLOG = 512
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -122,7 +123,7 @@ class _Server(Server):
 
 
 class ServerThread:
-    """A background thread that serves one application per socket.
+    """A background thread that serves one application per socket, once it is started.
 
     Args:
         served: What it serves.
@@ -132,9 +133,16 @@ class ServerThread:
         self._servers = [(one.socket, _Server(_config(one))) for one in served]
         # A daemon, so that a sandbox that nobody stopped does not keep the interpreter from ending.
         self._thread = threading.Thread(target=self._run, name="sequoia-sandbox", daemon=True)
+        self._starting = False
+        self._runs = threading.Event()
+
+    def start(self) -> None:
+        """Serve from now on; have `stop` ready before, as a signal may come while the thread starts."""
+        self._starting = True
         self._thread.start()
 
     def _run(self) -> None:
+        self._runs.set()
         with asyncio.Runner() as runner:
             runner.run(self._serve())
 
@@ -142,10 +150,12 @@ class ServerThread:
         await asyncio.gather(*(server.serve(sockets=[sock]) for sock, server in self._servers))
 
     def stop(self) -> None:
-        """Close every connection and every socket, and wait for the thread to end."""
+        """Close every connection and every socket, and wait for the thread to end, if it was started at all."""
         for _, server in self._servers:
             server.should_exit = True
-        self._thread.join()
+        # After a signal in the middle of the start, nobody but the thread itself knows whether it runs.
+        if self._starting and self._runs.wait(_STARTED):
+            self._thread.join()
 
 
 def _config(served: Served) -> Config:

@@ -1,60 +1,42 @@
-"""Documents in SQLite: their JSON text, and an inverted index for filters, orders and counts.
+"""Documents in SQLite: their JSON text, and beside it the values that filters, orders and counts look for.
 
-`document` holds the text by ref. `entry` holds, for each axis (an indexed field of a resource), the values with the
-refs that have them; its key is in the order of a sorted browse, and a second index finds the values of one ref. Both
-cover all columns, so a page costs what its rows cost, wherever it lies. `words` holds the texts that `q` looks into, by
-the id of their document. Deleted documents move to `deleted`.
+Each resource has tables of its own; `shape` says which. The index of an axis is in the order of a sorted browse and
+ends in the refs, so a page costs what its rows cost, wherever it lies. Deleted documents move to `deleted`.
 """
 
+# ruff: noqa: S608 - the SQL is put together from our own names; every value is a parameter
 from __future__ import annotations
 
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
-from pathlib import Path
+from typing import Any, TypeVar
 
-from sequoia.sandbox.conditions import Place
+import msgspec
+
+from sequoia.sandbox.conditions import Hop, walked
+from sequoia.sandbox.database import Database, StoreError
 from sequoia.sandbox.selection import (
     NARROW,
     Condition,
     Position,
     Selection,
+    across_query,
     count_query,
     facet_query,
     keys_query,
     narrow_query,
 )
+from sequoia.sandbox.shape import Layout, Shape
 from sequoia.sandbox.values import HIGH, LOW, Key
 
-__all__ = ["Collection", "Record", "Row", "Store", "StoreError"]
+__all__ = ["Collection", "Layout", "Record", "Row", "Store", "StoreError"]
 
-_FORMAT = 2
 _CHUNK = 500
-_TABLES = """
-CREATE TABLE resource (id INTEGER PRIMARY KEY, service TEXT NOT NULL, name TEXT NOT NULL, axes TEXT NOT NULL,
-    UNIQUE (service, name));
-CREATE TABLE axis (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, name TEXT NOT NULL, UNIQUE (resource, name));
-CREATE TABLE document (id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, ref TEXT NOT NULL, body BLOB NOT NULL,
-    private BLOB, UNIQUE (resource, ref));
-CREATE TABLE entry (field INTEGER NOT NULL, value NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (field, value, ref))
-    WITHOUT ROWID;
-CREATE INDEX entry_of_ref ON entry (ref, field);
-CREATE VIRTUAL TABLE words USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
-CREATE TABLE deleted (resource INTEGER NOT NULL, ref TEXT NOT NULL, body BLOB NOT NULL, reap_at TEXT NOT NULL,
-    PRIMARY KEY (resource, ref));
-"""
+_T = TypeVar("_T")
 
 
-class StoreError(OSError):
-    """The data file cannot be used; the text says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A stored document.
 
     Attributes:
@@ -68,23 +50,32 @@ class Row:
     private: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A document to write, with its index entries (names of axes and values) and the text that `q` looks into."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A document to write, with what it is found by.
+
+    Attributes:
+        row: The document.
+        single: Its value on each of the layout's axes with one value, None where it has none.
+        many: Its values on the other axes, each with the place of its axis in the layout; none twice.
+        text: What `q` looks into.
+    """
 
     row: Row
-    terms: frozenset[tuple[str, Key]]
+    single: tuple[Key | None, ...] = ()
+    many: tuple[tuple[int, Key], ...] = ()
     text: str = ""
 
 
 class Store:
-    """All documents of a sandbox, in one file or in memory.
-
-    Every call takes the store's own lock, so any thread may use it.
+    """All documents of a sandbox, in one file or in memory; any thread may use it.
 
     Args:
         path: The file; None keeps everything in memory.
         now: The wall clock, as wire text such as `2026-01-01T00:00:00.000Z`.
+
+    Attributes:
+        now: As given.
+        lock: Who holds it is alone with the documents.
 
     Raises:
         StoreError: The file cannot be opened, is no data file of this version, or is in use.
@@ -92,171 +83,161 @@ class Store:
 
     def __init__(self, path: str | None, *, now: Callable[[], str]) -> None:
         self.now = now
-        self._lock = threading.RLock()
-        self._depth = 0
-        try:
-            self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StoreError(f"the data file {path} cannot be opened: {_reason(path, error)}") from error
-        try:
-            self._prepare(path)
-        except BaseException as error:
-            self._db.close()
-            if isinstance(error, sqlite3.Error):
-                raise StoreError(f"the data file {path} cannot be used: {_reason(path, error)}") from error
-            raise
-
-    def _prepare(self, path: str | None) -> None:
-        """Claim the file and create what is missing in it."""
-        run = self._db.execute
-        # One process owns a data file: a second one gets an error at once instead of half of the writes.
-        run("PRAGMA busy_timeout = 0")
-        run("PRAGMA locking_mode = EXCLUSIVE")
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = NORMAL")
-        run("BEGIN IMMEDIATE")
-        (version,) = run("PRAGMA user_version").fetchone()
-        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
-        if version not in {0, _FORMAT} or (version == 0 and tables):
-            raise StoreError(f"the data file {path} was not made by this version of the sandbox; name another file")
-        if version == 0:
-            for statement in _TABLES.split(";")[:-1]:
-                run(statement)
-            run(f"PRAGMA user_version = {_FORMAT}")
-        run("DELETE FROM deleted WHERE reap_at <= ?", [self.now()])
-        run("COMMIT")
+        self._db = Database(path, now=now())
+        self.lock = self._db.lock
 
     def close(self) -> None:
         """Write everything out and release the file; closing twice is harmless."""
-        with self._lock:
-            self._db.close()
+        self._db.close()
 
-    def clear(self) -> None:
-        """Forget all documents of all resources, the deleted ones included; every collection stays usable."""
-        with self.transaction():
-            for table in ("document", "entry", "words", "deleted"):
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what is written inside is kept only if the block ends without an error.
 
         A transaction inside another one is part of it.
         """
-        with self._lock:
-            if self._depth == 0:
-                self._db.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-                if self._depth == 1:
-                    self._db.execute("COMMIT")
-            except BaseException:
-                if self._depth == 1:
-                    with suppress(sqlite3.Error):
-                        self._db.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth -= 1
+        return self._db.transaction()
 
-    def collection(self, service: str, name: str, axes: Mapping[str, str]) -> tuple[Collection, bool]:
+    def clear(self) -> None:
+        """Forget all documents of all resources, the deleted ones included; every collection stays usable."""
+        with self.transaction():
+            for (number,) in self._db.rows("SELECT id FROM resource"):
+                shape = Shape(number, Layout(), {})
+                for table in (shape.documents, shape.values, shape.words):
+                    self._db.rows(f"DELETE FROM {table}")
+            self._db.rows("DELETE FROM deleted")
+
+    def collection(self, service: str, name: str, layout: Layout, remake: Callable[[Row], Record]) -> Collection:
         """The documents of one resource.
 
         Args:
             service: The name of the service.
             name: The plural name of the resource.
-            axes: The names of all axes that its documents are indexed by, each with a word for the way.
-
-        Returns:
-            The collection, and whether it holds documents that were indexed by other axes and have to be indexed
-            again.
+            layout: What its documents are indexed by.
+            remake: Makes the record of a document that was indexed by another layout.
         """
-        signature = " ".join(f"{axis}={kind}" for axis, kind in sorted(axes.items()))
         with self.transaction():
-            run = self._db.execute
-            found = run("SELECT id, axes FROM resource WHERE service = ? AND name = ?", [service, name]).fetchone()
-            stale = found is not None and found[1] != signature
-            if found is None:
-                values = [service, name, signature]
-                found = (run("INSERT INTO resource (service, name, axes) VALUES (?, ?, ?)", values).lastrowid,)
-            resource = int(found[0])
-            run("UPDATE resource SET axes = ? WHERE id = ?", [signature, resource])
-            insert = "INSERT OR IGNORE INTO axis (resource, name) VALUES (?, ?)"
-            self._db.executemany(insert, ((resource, axis) for axis in axes))
-            ids = dict(run("SELECT name, id FROM axis WHERE resource = ?", [resource]).fetchall())
-        return Collection(self, self._db, resource, ids), stale
+            run = self._db.rows
+            found = run("SELECT id, signature FROM resource WHERE service = ? AND name = ?", [service, name])
+            if found and found[0][1] == layout.signature:
+                return Collection(self, self._db, self._shape(found[0][0], layout))
+            run("DELETE FROM resource WHERE service = ? AND name = ?", [service, name])
+            run("INSERT INTO resource (service, name, signature) VALUES (?, ?, ?)", [service, name, layout.signature])
+            (number,) = run("SELECT id FROM resource WHERE service = ? AND name = ?", [service, name])[0]
+            insert = "INSERT INTO axis (resource, name) VALUES (?, ?)"
+            self._db.each(insert, ((number, axis) for axis in (*layout.single, *layout.many)))
+            result = Collection(self, self._db, self._shape(number, layout))
+            for statement in result.shape.creation():
+                run(statement)
+            if found:
+                former = Shape(found[0][0], Layout(), {})
+                rows = _every(self._db, former)
+                while chunk := list(islice(rows, _CHUNK)):
+                    result.put([remake(row) for row in chunk])
+                for table in (former.documents, former.values, former.words):
+                    run(f"DROP TABLE {table}")
+                run("DELETE FROM axis WHERE resource = ?", [former.resource])
+                run("UPDATE deleted SET resource = ? WHERE resource = ?", [number, former.resource])
+        return result
+
+    def _shape(self, resource: int, layout: Layout) -> Shape:
+        numbers = dict(self._db.rows("SELECT name, id FROM axis WHERE resource = ?", [resource]))
+        return Shape(resource, layout, numbers)
 
 
 class Collection:
     """The documents of one resource; made by `Store.collection`."""
 
-    def __init__(self, store: Store, db: sqlite3.Connection, resource: int, axes: Mapping[str, int]) -> None:
+    def __init__(self, store: Store, db: Database, shape: Shape) -> None:
         self.store = store
+        self.shape = shape
         self._db = db
-        self._resource = resource
-        self._axes = axes
-        self._names = {number: name for name, number in axes.items()}
-
-    def _all(self, text: str, values: Iterable[Key]) -> list[tuple[Key, ...]]:
-        """The rows of one query."""
-        with self.store._lock:  # noqa: SLF001 - a collection is a part of its store
-            return self._db.execute(text, tuple(values)).fetchall()
+        self._numbers = [shape.numbers[axis] for axis in shape.layout.many]
 
     def get(self, refs: Iterable[str]) -> dict[str, Row]:
         """The living documents with these refs; absent ones are left out."""
         result: dict[str, Row] = {}
         for chunk in _chunks(refs):
-            text = f"SELECT ref, body, private FROM document WHERE resource = ? AND ref IN ({_marks(chunk)})"  # noqa: S608
-            for ref, body, private in self._all(text, [self._resource, *chunk]):
-                result[str(ref)] = Row(str(ref), body, private)  # type: ignore[arg-type]
+            text = f"SELECT ref, body, private FROM {self.shape.documents} WHERE ref IN ({_marks(chunk)})"
+            result.update((row[0], Row(*row)) for row in self._db.rows(text, chunk))
+        return result
+
+    def _at(self, numbers: Sequence[int]) -> dict[int, Row]:
+        """The documents with these ids."""
+        result: dict[int, Row] = {}
+        for chunk in _chunks(numbers):
+            text = f"SELECT id, ref, body, private FROM {self.shape.documents} WHERE id IN ({_marks(chunk)})"
+            result.update((number, Row(*row)) for number, *row in self._db.rows(text, chunk))
         return result
 
     def every(self) -> Iterator[Row]:
         """All living documents, chunk by chunk in the order of their refs."""
-        after: Key = ""
-        text = "SELECT ref, body, private FROM document WHERE resource = ? AND ref > ? ORDER BY ref LIMIT ?"
-        while rows := self._all(text, [self._resource, after, _CHUNK]):
-            yield from (Row(str(ref), body, private) for ref, body, private in rows)  # type: ignore[arg-type]
-            after = rows[-1][0]
+        return _every(self._db, self.shape)
 
     def put(self, records: Sequence[Record]) -> None:
-        """Store documents under their refs, replacing what is there."""
-        with self.store.transaction():
-            resource = self._resource
-            refs = [record.row.ref for record in records]
-            old = self._entries(refs)
-            new = {(self._axes[axis], value, record.row.ref) for record in records for axis, value in record.terms}
-            self._db.executemany("DELETE FROM entry WHERE field = ? AND value = ? AND ref = ?", old - new)
-            # Sorted, because neighbours in the index are then written together.
-            self._db.executemany("INSERT INTO entry VALUES (?, ?, ?)", _sorted_entries(new - old))
-            self._db.executemany(
-                "INSERT INTO document (resource, ref, body, private) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (resource, ref) DO UPDATE SET body = excluded.body, private = excluded.private",
-                ((resource, record.row.ref, record.row.body, record.row.private) for record in records),
-            )
-            self._forget_deleted(refs)
-            self._put_words(records)
+        """Store documents under their refs, replacing what is there.
 
-    def _put_words(self, records: Sequence[Record]) -> None:
-        """Store the texts of documents; those that were there before may have had others."""
-        texts = {record.row.ref: record.text for record in records}
-        ids = self._ids(list(texts))
-        self._db.executemany("DELETE FROM words WHERE rowid = ?", ((number,) for number in ids.values()))
-        rows = ((ids[ref], text) for ref, text in texts.items() if text)
-        self._db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", rows)
+        Args:
+            records: The documents; no ref may come twice.
+        """
+        shape = self.shape
+        with self.store.transaction():
+            last = self.extent()
+            known = self._ids([record.row.ref for record in records]) if last else {}
+            self._replace([(known[record.row.ref], record) for record in records if record.row.ref in known])
+            new = (record for record in records if record.row.ref not in known) if known else records
+            numbered = list(enumerate(new, last + 1))
+            self._db.insert(
+                shape.documents,
+                shape.width,
+                ((number, item.row.ref, *item.single, item.row.body, item.row.private) for number, item in numbered),
+            )
+            self._put_values(numbered)
+            self._forget_deleted([record.row.ref for record in records])
+
+    def _replace(self, numbered: Sequence[tuple[int, Record]]) -> None:
+        """Write over documents that are there, but for their values and texts of before, which are taken away."""
+        shape = self.shape
+        former: dict[int, tuple[Key | None, ...]] = {}
+        for chunk in _chunks(number for number, _ in numbered):
+            text = f"SELECT {', '.join(('id', *shape.columns))} FROM {shape.documents} WHERE id IN ({_marks(chunk)})"
+            former.update((row[0], row[1:]) for row in self._db.rows(text, chunk))
+        for number, item in numbered:
+            # SQLite writes to the index of every column that is named, whether its value changes or not.
+            both = zip(shape.columns, former[number], item.single, strict=True)
+            changed = [(column, new) for column, old, new in both if old != new]
+            columns = "".join(f"{column} = ?, " for column, _ in changed)
+            values = [*(new for _, new in changed), item.row.body, item.row.private, number]
+            self._db.rows(f"UPDATE {shape.documents} SET {columns}body = ?, private = ? WHERE id = ?", values)
+        self._drop_values([number for number, _ in numbered])
+        self._put_values(numbered)
+
+    def _put_values(self, numbered: Sequence[tuple[int, Record]]) -> None:
+        """Store what stands outside of the row of a document."""
+        axes = self._numbers
+        values = ((number, axes[place], key, item.row.ref) for number, item in numbered for place, key in item.many)
+        self._db.insert(self.shape.values, 4, values)
+        texts = ((number, item.text) for number, item in numbered if item.text)
+        self._db.insert(f"{self.shape.words} (rowid, body)", 2, texts)
+
+    def _drop_values(self, numbers: Sequence[int]) -> None:
+        """Take away what stands outside of the rows of documents."""
+        self._db.each(f"DELETE FROM {self.shape.values} WHERE id = ?", ((number,) for number in numbers))
+        self._db.each(f"DELETE FROM {self.shape.words} WHERE rowid = ?", ((number,) for number in numbers))
 
     def _ids(self, refs: Sequence[str]) -> dict[str, int]:
         """The ids of the documents with these refs."""
         result: dict[str, int] = {}
         for chunk in _chunks(refs):
-            text = f"SELECT ref, id FROM document WHERE resource = ? AND ref IN ({_marks(chunk)})"  # noqa: S608
-            result.update(self._all(text, [self._resource, *chunk]))  # type: ignore[arg-type]
+            text = f"SELECT ref, id FROM {self.shape.documents} WHERE ref IN ({_marks(chunk)})"
+            result.update(self._db.rows(text, chunk))
         return result
 
     def _forget_deleted(self, refs: Sequence[str]) -> None:
         """A ref that is stored again is no longer a deleted one."""
-        values = ((self._resource, ref) for ref in refs)
-        self._db.executemany("DELETE FROM deleted WHERE resource = ? AND ref = ?", values)
+        resource = self.shape.resource
+        if self._db.rows("SELECT 1 FROM deleted WHERE resource = ? LIMIT 1", [resource]):
+            values = ((resource, ref) for ref in refs)
+            self._db.each("DELETE FROM deleted WHERE resource = ? AND ref = ?", values)
 
     def delete(self, rows: Sequence[Row], reap_at: str) -> None:
         """Take documents out of all ordinary reads.
@@ -266,22 +247,25 @@ class Collection:
             reap_at: Until when they are kept, as wire text.
         """
         with self.store.transaction():
-            gone = self._entries([row.ref for row in rows])
-            ids = self._ids([row.ref for row in rows])
-            self._db.executemany("DELETE FROM words WHERE rowid = ?", ((number,) for number in ids.values()))
-            self._db.executemany("DELETE FROM entry WHERE field = ? AND value = ? AND ref = ?", gone)
-            values = ((self._resource, row.ref) for row in rows)
-            self._db.executemany("DELETE FROM document WHERE resource = ? AND ref = ?", values)
+            numbers = list(self._ids([row.ref for row in rows]).values())
+            self._drop_values(numbers)
+            self._db.each(f"DELETE FROM {self.shape.documents} WHERE id = ?", ((number,) for number in numbers))
             insert = "INSERT OR REPLACE INTO deleted (resource, ref, body, reap_at) VALUES (?, ?, ?, ?)"
-            self._db.executemany(insert, ((self._resource, row.ref, row.body, reap_at) for row in rows))
+            self._db.each(insert, ((self.shape.resource, row.ref, row.body, reap_at) for row in rows))
 
-    def _entries(self, refs: Sequence[str]) -> set[tuple[int, Key, str]]:
-        """The index entries of some documents of this resource."""
-        result: set[tuple[int, Key, str]] = set()
-        for chunk in _chunks(refs):
-            rows = self._all(f"SELECT field, value, ref FROM entry WHERE ref IN ({_marks(chunk)})", chunk)  # noqa: S608
-            result.update(row for row in rows if row[0] in self._names)  # type: ignore[misc]
-        return result
+    def index(self, axes: Iterable[str]) -> None:
+        """Make the indexes of some axes, where they are not there yet; a query does this for the axes that it uses."""
+        self._index((self.shape, axis) for axis in axes)
+
+    def _index(self, axes: Iterable[tuple[Shape, str]]) -> None:
+        """The same for axes of any collection of the store."""
+        for shape, axis in axes:
+            self._db.make_index(shape.index(axis), shape.index_creation(axis))
+
+    def drop_indexes(self) -> None:
+        """Forget all indexes, before so much comes in that to make them again is quicker than to keep them."""
+        for axis in (*self.shape.layout.single, *self.shape.layout.many):
+            self._db.drop_index(self.shape.index(axis))
 
     def _driver(self, selection: Selection, *, whole: bool = False) -> Condition | None:
         """The condition to start from: the one with the fewest matches, none if a walk along the order is better.
@@ -290,6 +274,7 @@ class Collection:
             selection: What to find.
             whole: Whether all of it is wanted at once, as for a count, and not a page in order.
         """
+        self._index(walked(self.shape, selection.conditions))
         conditions = [item for item in selection.conditions if isinstance(item, Condition)]
         for condition in conditions:
             if condition.axis == "ref" and condition.exact:
@@ -299,7 +284,7 @@ class Collection:
             return None
         if len(conditions) == 1 and not selection.order and (whole or conditions[0].exact):
             return conditions[0]
-        sizes = [int(self._all(*narrow_query(self._axes, condition))[0][0]) for condition in conditions]
+        sizes = [int(self._db.rows(*narrow_query(self.shape, condition))[0][0]) for condition in conditions]
         smallest = min(range(len(conditions)), key=lambda index: sizes[index])
         if sizes[smallest] <= NARROW or whole:
             return conditions[smallest]
@@ -314,78 +299,69 @@ class Collection:
             limit: Most documents.
             offset: Documents to skip.
         """
-        with self.store._lock:  # noqa: SLF001 - keys and bodies must be of one moment
+        with self._db.lock:  # keys and bodies must be of one moment
             driver = self._driver(selection)
-            query = keys_query(self._resource, self._axes, selection, driver, limit=limit, offset=offset)
-            keys = [(str(ref), (*values, ref)) for ref, *values in self._all(*query)]
-            rows = self.get(ref for ref, _ in keys)
-        return [(rows[ref], position) for ref, position in keys]
+            if driver is None:
+                self.index(step.axis for step in selection.order[:1])
+            query = keys_query(self.shape, selection, driver, limit=limit, offset=offset)
+            keys = self._db.rows(*query)
+            rows = self._at([number for _, number, *_ in keys])
+        return [(rows[number], (*values, ref)) for ref, number, *values in keys]
+
+    def extent(self) -> int:
+        """About how many documents there are, without a look at each of them."""
+        return int(self._db.rows(f"SELECT ifnull(max(id), 0) FROM {self.shape.documents}")[0][0])
 
     def count(self, selection: Selection) -> int:
         """How many documents a selection holds; its order and position do not matter."""
-        bare = Selection(selection.owner, selection.conditions)
-        query = count_query(self._resource, self._axes, bare, self._driver(bare, whole=True))
-        return int(self._all(*query)[0][0])
-
-    @property
-    def place(self) -> Place:
-        """Where the documents are, for queries that come from another collection."""
-        return Place(self._resource, self._axes)
+        with self._db.lock:
+            bare = Selection(selection.owner, selection.conditions)
+            return int(self._db.rows(*count_query(self.shape, bare, self._driver(bare, whole=True)))[0][0])
 
     def refs(self, selection: Selection, *, limit: int) -> list[str]:
         """The refs of the first documents of a selection."""
-        with self.store._lock:  # noqa: SLF001 - a collection is a part of its store
-            driver = self._driver(selection)
-            query = keys_query(self._resource, self._axes, selection, driver, limit=limit, offset=0)
-            return [str(row[0]) for row in self._all(*query)]
+        with self._db.lock:
+            query = keys_query(self.shape, selection, self._driver(selection), limit=limit, offset=0)
+            return [str(ref) for ref, *_ in self._db.rows(*query)]
 
-    def across(self, axis: int, refs: Sequence[str], *, forward: bool, limit: int) -> list[str]:
-        """The other ends of an axis that holds refs, each once.
+    def across(self, hop: Hop, refs: Sequence[str], *, limit: int) -> list[str]:
+        """Where a step leads from some documents, or from some refs, each once.
 
         Args:
-            axis: The id of the axis, of any collection of the store.
+            hop: The step, of any collection of the store.
             refs: Where to start, as many as one statement takes.
-            forward: From documents to the refs they hold; otherwise from refs to the documents that hold them.
             limit: Most refs to find.
         """
-        here, there = ("ref", "value") if forward else ("value", "ref")
-        where = f"field = ? AND {here} IN ({_marks(refs)})"
-        found = self._all(f"SELECT DISTINCT {there} FROM entry WHERE {where} LIMIT ?", [axis, *refs, limit])  # noqa: S608
+        with self._db.lock:
+            if not hop.forward:
+                self._index([(hop.shape, hop.axis)])
+            found = self._db.rows(*across_query(hop, refs, limit=limit))
         return [ref for (ref,) in found if isinstance(ref, str)]
 
     def facet(self, selection: Selection, axis: str) -> dict[str, int]:
         """How many documents of a selection have each value of an axis, absent values left out."""
-        bare = Selection(selection.owner, selection.conditions)
-        query = facet_query(self._resource, self._axes, bare, self._driver(bare, whole=True), axis)
-        return {str(value): int(count) for value, count in self._all(*query) if value not in {LOW, HIGH}}
+        with self._db.lock:
+            bare = Selection(selection.owner, selection.conditions)
+            found = self._db.rows(*facet_query(self.shape, bare, self._driver(bare, whole=True), axis))
+        return {str(value): int(count) for value, count in found if value not in {LOW, HIGH}}
 
 
-def _reason(path: str | None, error: sqlite3.Error) -> str:
-    """Why a data file cannot be had, in words that say what to do where SQLite's do not."""
-    file = Path(path or "")
-    if "locked" in str(error):
-        return "another sandbox is using it; stop that one, or name another file"
-    if file.is_dir():
-        return "it is a folder; name a file"
-    if not file.parent.is_dir():
-        return f"the folder {file.parent} does not exist; make it first"
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        return "it cannot be written; name a file that can be"
-    return str(error)
+def _every(db: Database, shape: Shape) -> Iterator[Row]:
+    """All documents of a shape, chunk by chunk in the order of their refs."""
+    after: Any = ""
+    text = f"SELECT ref, body, private FROM {shape.documents} WHERE ref > ? ORDER BY ref LIMIT ?"
+    while rows := db.rows(text, [after, _CHUNK]):
+        yield from (Row(*row) for row in rows)
+        after = rows[-1][0]
 
 
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
     """Lists short enough for the parameters of one statement."""
     iterator = iter(values)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk
 
 
-def _marks(values: Sequence[str]) -> str:
+def _marks(values: Sequence[object]) -> str:
     """One question mark for each value."""
     return ", ".join("?" * len(values))
-
-
-def _sorted_entries(entries: Iterable[tuple[int, Key, str]]) -> list[tuple[int, Key, str]]:
-    """Entries in about the order of the index; their values may be of different types."""
-    return sorted(entries, key=lambda entry: (entry[0], str(entry[1]), entry[2]))

@@ -11,7 +11,19 @@ from typing import Any
 
 from sequoia.sandbox.fields import Field, Limits
 
-__all__ = ["HIGH", "LOW", "NUMBERS", "InvalidValueError", "Key", "check_value", "index_keys", "query_key", "wire_time"]
+__all__ = [
+    "BOUNDS",
+    "HIGH",
+    "LARGEST",
+    "LOW",
+    "NUMBERS",
+    "InvalidValueError",
+    "Key",
+    "check_value",
+    "index_keys",
+    "query_key",
+    "wire_time",
+]
 
 Key = str | int | float | bytes
 """A value in the index. SQLite orders numbers before texts before bytes, which makes room for the two marks below."""
@@ -20,14 +32,16 @@ LOW: Key = -math.inf
 HIGH: Key = b""
 """Stands for an absent value that comes after all others."""
 
-_LARGEST = 2**53 - 1  # the platform is JavaScript: whole numbers beyond are not exact there
-_BOUNDS = {
+LARGEST = 2**53 - 1
+"""The platform is JavaScript: whole numbers beyond are not exact there."""
+BOUNDS = {
     "positiveInteger": Limits(1),
     "nonNegativeInteger": Limits(0),
     "nonNegativeNumber": Limits(0),
     "percentage": Limits(0, 100),
     "year": Limits(1000, 9999),
 }
+"""The bounds of the types that have some of their own."""
 _WHOLE = frozenset({"integer", "positiveInteger", "nonNegativeInteger", "year"})
 NUMBERS = _WHOLE | {"number", "nonNegativeNumber", "percentage"}
 """The types whose values are JSON numbers."""
@@ -79,9 +93,9 @@ def _check_number(field: Field, value: Any) -> int | float:
         raise InvalidValueError("must be a number")
     if field.type in _WHOLE and value != int(value):
         raise InvalidValueError("must be an integer")
-    if abs(value) > _LARGEST and (field.type in _WHOLE or isinstance(value, int)):
+    if abs(value) > LARGEST and (field.type in _WHOLE or isinstance(value, int)):
         raise InvalidValueError("must be a safe number")
-    for limits in (_BOUNDS.get(field.type, Limits()), field.limits):
+    for limits in (BOUNDS.get(field.type, Limits()), field.limits):
         _check_limits(limits, value, "")
     return int(value) if field.type in _WHOLE else value
 
@@ -176,7 +190,7 @@ def _map_text(field: Field, key: str, value: Any) -> str:
 
 
 def _map_number(field: Field, key: str, value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST:
         raise InvalidValueError(f"key {key!r} must be a number")
     if field.type == "money" and value < 0:
         raise InvalidValueError(f"key {key!r} must be larger than or equal to 0")
@@ -185,7 +199,7 @@ def _map_number(field: Field, key: str, value: Any) -> int | float:
 
 def _map_scalars(_: Field, key: str, value: Any) -> Any:
     for item in value if isinstance(value, list) else (value,):
-        if not isinstance(item, str | int | float | bool) or (isinstance(item, int) and abs(item) > _LARGEST):
+        if not isinstance(item, str | int | float | bool) or (isinstance(item, int) and abs(item) > LARGEST):
             raise InvalidValueError(f"key {key!r} must be a string, a number, a boolean or a list of these")
     return value
 

@@ -1,0 +1,154 @@
+"""A collection: all resources of one kind on a service, and the operations that read all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal, TypeVar, Unpack, overload
+
+from sequoia.aio.changing import AsyncResourceChanges
+from sequoia.aio.describing import AsyncDescribed
+from sequoia.aio.scanning import AsyncScan, AsyncWay
+from sequoia.aio.sending import AsyncSender
+from sequoia.calls import Answer, Call
+from sequoia.changes import ChangesOptions, Following
+from sequoia.checking import Question
+from sequoia.criteria import Criteria
+from sequoia.error import BadRequest, NotFound
+from sequoia.operations import ResourcePath, field_names
+from sequoia.pages import PageReader
+from sequoia.retry import Operation
+from sequoia.scan import Query, Scanning, ScanOptions, check_options
+
+__all__ = ["AsyncCollection"]
+
+T = TypeVar("T")
+Strategy = Mapping[str, Any] | None
+
+
+class AsyncCollection:
+    """All resources of one kind on a service."""
+
+    def __init__(self, sender: AsyncSender, described: AsyncDescribed, path: ResourcePath) -> None:
+        self._sender = sender
+        self._described = described
+        self._path = path
+
+    @property
+    async def url(self) -> str:
+        """URL of the collection."""
+        return await self._described.location() + self._path.url
+
+    @overload
+    def scan(
+        self, owner: str | None, criteria: Criteria | None = None, **options: Unpack[ScanOptions]
+    ) -> AsyncScan[dict[str, Any]]: ...
+
+    @overload
+    def scan(
+        self, owner: str | None, criteria: Criteria | None = None, *, raw: Literal[True], **options: Unpack[ScanOptions]
+    ) -> AsyncScan[bytes]: ...
+
+    @overload
+    def scan(
+        self, owner: str | None, criteria: Criteria | None = None, *, model: type[T], **options: Unpack[ScanOptions]
+    ) -> AsyncScan[T]: ...
+
+    def scan(
+        self,
+        owner: str | None,
+        criteria: Criteria | None = None,
+        *,
+        model: type[Any] | None = None,
+        raw: bool = False,
+        **options: Unpack[ScanOptions],
+    ) -> AsyncScan[Any]:
+        """Read every resource that fits, one after the other, in constant memory, with several workers if you like.
+
+        Args:
+            owner: The tenant.
+            criteria: What to look for; `per_page` is respected.
+            model: What to make of each resource: a msgspec Struct, a dataclass, an attrs class, a TypedDict or a
+                pydantic model. Without it they are dicts.
+            raw: Give each resource as the bytes of its JSON, undecoded.
+            **options: `fields`, `workers`, `ordered`, `read_ahead`, `resume`, `progress`, `count`, `backoff_strategy`:
+                see `sequoia.scan.ScanOptions`.
+
+        Returns:
+            An iterable of resources, with a `checkpoint` at any moment. Nothing is sent before it is iterated. An
+            error that ends it has the checkpoint too; what does not fit the model is a `DecodeError`.
+
+        Raises:
+            ValueError: An argument makes no sense, or `resume` is no checkpoint of this question.
+        """
+        check_options(options)
+        query = Query.of(self._path, owner, criteria, options.get("fields"))
+        name = f"{self._described.name}/{self._path.segment}"
+        scanning = Scanning.of(name, query, PageReader(self._path.key, model, raw=raw), options)
+        question = Question(self._path.key, criteria, field_names(options.get("fields")))
+        return AsyncScan(scanning, self._way(question, options.get("backoff_strategy")))
+
+    def changes(
+        self,
+        owner: str | None,
+        since: datetime | Mapping[str, Any] | None = None,
+        criteria: Criteria | None = None,
+        *,
+        model: type[Any] | None = None,
+        raw: bool = False,
+        **options: Unpack[ChangesOptions],
+    ) -> AsyncResourceChanges[Any]:
+        """What was deleted, and then what was stored, since a watermark, in the order of these times.
+
+        Deleted resources come, with their `deletedAt`, where the service can be asked for them (`withDeletedAt`), see
+        `sees_deletions`. What no longer fits the criteria does not come.
+
+        Args:
+            owner: The tenant.
+            since: The `watermark` of an earlier run, or a time to begin at; None begins with the first resource.
+            criteria: What to look for.
+            model: As for `scan`.
+            raw: As for `scan`.
+            **options: `overlap`, `fields`, `progress`, `backoff_strategy`: see `sequoia.changes.ChangesOptions`.
+
+        Returns:
+            An iterable of resources, with the next `watermark` at any moment.
+
+        Raises:
+            ValueError: An argument makes no sense, or `since` is no watermark of this question.
+        """
+        query = Query.of(self._path, owner, criteria, options.get("fields"))
+        name = f"{self._described.name}/{self._path.segment}"
+        following = Following.of(name, query, PageReader(self._path.key, model, raw=raw), since, options)
+        question = Question(self._path.key, criteria, field_names(options.get("fields")))
+        way = self._way(question, options.get("backoff_strategy"))
+        return AsyncResourceChanges(following, way, self._offers_deletions)
+
+    async def _offers_deletions(self, operation: Operation) -> bool:
+        """Whether the service says that it can be asked for deleted resources."""
+        descriptor = await self._described.read(operation)
+        resource = descriptor.resourcefuls.get(self._path.key) if descriptor is not None else None
+        return resource is not None and "withDeletedAt" in resource.filters
+
+    def _way(self, question: Question, strategy: Strategy) -> AsyncWay:
+        """How the many requests of one operation reach the service."""
+        operation = self._sender.operation(strategy).without_empty_rule()
+        begin, ask = partial(self._place, question), partial(self._ask, question)
+        return AsyncWay(begin, ask, replace(operation, paced=True), self._sender.settings.clock)
+
+    async def _place(self, question: Question, operation: Operation) -> str:
+        """Where the service is, once it is known that the question can be asked."""
+        await self._described.check(question, operation)
+        return await self._described.location()
+
+    async def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
+        """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
+        try:
+            return await self._sender.send(call, operation)
+        except (NotFound, BadRequest) as error:
+            explained = await self._described.explained(error, self._path, operation, question)
+            if explained is error:
+                raise
+            raise explained from error
