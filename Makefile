@@ -11,7 +11,7 @@ ORIGINALS := 4.4.0 async-0.4.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-all lint types format bench wheel originals coverage clean
+.PHONY: help demo test test-all lint types format bench bench-fast wheel originals coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-all  the same with every supported Python on this machine"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     the benchmarks, side by side with sequoia-client-sdk 4.4.0"
+	@echo "make bench-fast  of those, scans, bulk writes and many reads at once"
 	@echo "make coverage  the tests with line and branch coverage"
 	@echo "make originals the virtual environments with the original SDKs, which test, bench and coverage need"
 
@@ -92,6 +93,9 @@ format: $(VENV)/.ready
 
 bench: wheel .venv-4.4.0/.ready
 	$(BIN)/python -m benchmarks
+
+bench-fast: wheel originals
+	$(BIN)/python -m benchmarks.fast
 
 coverage: wheel originals
 	$(BIN)/coverage run -m pytest $(PYTEST)

@@ -70,11 +70,18 @@ def resources(_: str, span: Span) -> bytes:
 
 
 def created(total: int, ranges: list[str]) -> Span:
-    """Which of a catalogue's contents were created in all of these ranges (`from/to`, each end may be left out)."""
+    """Which of a catalogue's contents were created in all of these ranges.
+
+    Args:
+        total: How many there are.
+        ranges: `from/to`, with both ends, each of which may be left out; `*` for any time, `!*` for none.
+    """
     start, stop = 0, total
     for one in ranges:
+        if one == "*":
+            continue
         if one == "!*":
-            return Span(0, 0)  # all of them were created some day
+            return Span(0, 0)
         low, _, high = one.partition("/")
         if low:
             start = max(start, -((FIRST - datetime.fromisoformat(low)) // APART))

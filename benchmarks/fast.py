@@ -91,6 +91,7 @@ class Line:
         one: The client that the claim is about.
         other: The one that it is compared with.
         unit: Of both measures.
+        rounds: Both measures of each round.
         measured: The median measure of the one.
         compared: The median measure of the other.
         result: The median of the rounds' comparisons.
@@ -104,6 +105,7 @@ class Line:
     one: str
     other: str
     unit: str
+    rounds: list[tuple[float, float]]
     measured: float
     compared: float
     result: float
@@ -214,7 +216,7 @@ CASES = [
             "bulk_store, 8 workers": _storing(50_000, "bulk_store", workers=8),
             "AsyncClient, 8 workers": _storing(50_000, "bulk_store_async", workers=8),
             "store in batches of 100 (10,000)": _storing(10_000, "store", batch=100),
-            "4.4.0, one by one (200)": _storing(200, "store", "4.4.0", batch=1),
+            "4.4.0, one by one (200)": _storing(200, "store_each", "4.4.0"),
         },
         (
             faster("bulk_store, 8 workers", "store in batches of 100 (10,000)", 6),
@@ -281,6 +283,7 @@ def _line(case: Case, claim: Claim, outcomes: dict[str, list[Outcome]], busy: fl
         claim.one,
         claim.other,
         claim.unit,
+        list(zip(ours, theirs, strict=True)),
         statistics.median(ours),
         statistics.median(theirs),
         result,
