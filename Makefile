@@ -11,7 +11,7 @@ ORIGINALS := 4.4.0 async-0.4.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-all lint types format bench bench-growth wheel originals coverage clean
+.PHONY: help demo test test-all lint types format bench bench-fast bench-growth wheel originals coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-all  the same with every supported Python on this machine"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     the benchmarks, side by side with sequoia-client-sdk 4.4.0"
+	@echo "make bench-fast    of those, scans, bulk writes and many reads at once"
 	@echo "make bench-growth  the sandbox with up to 1,000,000 contents"
 	@echo "make coverage  the tests with line and branch coverage"
 	@echo "make originals the virtual environments with the original SDKs, which test, bench and coverage need"
@@ -92,14 +93,18 @@ format: $(VENV)/.ready
 	$(BIN)/ruff format .
 
 # Growth with 10,000 and 100,000 contents here; bench-growth goes on to 1,000,000, which takes some minutes and 3.2 GB.
-bench: wheel .venv-4.4.0/.ready
+bench: wheel originals
 	$(BIN)/python -m benchmarks; clients=$$?; \
+	$(BIN)/python -m benchmarks.fast; fast=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
-	exit $$((clients | resolving | growth))
+	exit $$((clients | fast | resolving | growth))
 
 bench-growth: wheel
 	$(BIN)/python -m benchmarks.growth
+
+bench-fast: wheel originals
+	$(BIN)/python -m benchmarks.fast
 
 coverage: wheel originals
 	$(BIN)/coverage run -m pytest $(PYTEST)
