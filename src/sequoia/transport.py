@@ -12,8 +12,10 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 import httpx2
 
 from sequoia.auth import AuthType
+from sequoia.bounds import Bounds
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
+from sequoia.network import bound_network, read_body
 from sequoia.settings import Settings
 from sequoia.tls import tls_context
 
@@ -32,6 +34,7 @@ class Library(NamedTuple):
     client: Callable[..., Any]
     proxy: Callable[..., Any]
     adapter: Callable[[Any, Settings], Any]
+    bound: Callable[[Any], None]
 
 
 class Routes(Generic[Http]):
@@ -61,7 +64,9 @@ class Routes(Generic[Http]):
         except httpx2.InvalidURL as error:
             raise ValueError(f"a proxy of the environment, such as HTTPS_PROXY, is not at a URL: {error}") from error
         self._headers = dict(self._default.headers)
-        self._extensions = {"timeout": settings.timeout.as_dict()}
+        library.bound(self._default)
+        self._bounds = Bounds(settings.timeout)
+        self._limit = settings.max_response_bytes
         self._in_flight = 0
         self._closed = False
 
@@ -77,7 +82,8 @@ class Routes(Generic[Http]):
         """
         given = {name.lower(): value for name, value in call.headers.items()}
         merged = httpx2.Headers({**self._headers, **given, **headers}, encoding="utf-8")
-        return httpx2.Request(call.method, call.url, headers=merged, content=call.body, extensions=self._extensions)
+        extensions = {"timeout": self._bounds.timeouts()}
+        return httpx2.Request(call.method, call.url, headers=merged, content=call.body, extensions=extensions)
 
     def for_url(self, url: str) -> Http:
         """The HTTP client that requests to `url` go through."""
@@ -142,7 +148,7 @@ class Channels(Routes[httpx2.Client]):
         ImportError: HTTP/2 or a `requests` adapter is asked for, and its extra is not installed.
     """
 
-    _library = Library(httpx2.Client, httpx2.HTTPTransport, adapter_transport)
+    _library = Library(httpx2.Client, httpx2.HTTPTransport, adapter_transport, bound_network)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -154,6 +160,7 @@ class Channels(Routes[httpx2.Client]):
 
         Raises:
             ClientError: The channels are closed.
+            DecodeError: The answer is larger than `max_response_bytes`.
             httpx2.HTTPError: There is no answer.
         """
         with self._counting:
@@ -161,7 +168,8 @@ class Channels(Routes[httpx2.Client]):
                 raise ClientError("the client is closed")
             self._in_flight += 1
         try:
-            return self.for_url(call.url).send(self.request(call, headers))
+            response = self.for_url(call.url).send(self.request(call, headers), stream=True)
+            return read_body(response, self._limit)
         finally:
             with self._counting:
                 self._in_flight -= 1

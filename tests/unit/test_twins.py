@@ -13,7 +13,7 @@ import pytest
 import sequoia
 
 HOME = Path(inspect.getfile(sequoia)).parent
-TWINS = ("sending", "describing", "browsing", "endpoint", "client")
+TWINS = ("network", "sending", "describing", "browsing", "endpoint", "client")
 
 # What differs on purpose, and why.
 DIFFERENT = {
@@ -35,6 +35,9 @@ NAMES = {
     "asleep": "sleep",
     "anext": "next",
     "StopAsyncIteration": "StopIteration",
+    "aclose": "close",
+    "aclosing": "closing",
+    "aiter_bytes": "iter_bytes",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
