@@ -17,7 +17,7 @@ from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
 from sequoia.network import bound_network, read_body
 from sequoia.settings import Settings
-from sequoia.tls import tls_context
+from sequoia.tls import proxy_tls_context, tls_context
 
 __all__ = ["Channels", "Library", "Routes", "adapter_transport", "transport_error"]
 
@@ -57,7 +57,7 @@ class Routes(Generic[Http]):
             raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'")
         network: dict[str, Any] = {"verify": tls_context(settings), "http2": settings.http2, "limits": limits}
         try:
-            mounts = _proxies(settings.proxies, library.proxy, network)
+            mounts = _proxies(settings, library.proxy, network)
             self._default: Http = library.client(trust_env=settings.proxies is None, mounts=mounts, **network, **common)
         except ImportError as error:
             raise ImportError("a SOCKS proxy needs the package socksio: pip install 'httpx2[socks]'") from error
@@ -207,17 +207,17 @@ def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
     return made
 
 
-def _proxies(
-    proxies: Mapping[str, str | None] | None, transport: Callable[..., Any], network: Mapping[str, Any]
-) -> dict[str, Any]:
+def _proxies(settings: Settings, transport: Callable[..., Any], network: Mapping[str, Any]) -> dict[str, Any]:
     mounts: dict[str, Any] = {}
-    for scheme, url in (proxies or {}).items():
+    for scheme, url in (settings.proxies or {}).items():
         pattern = {"http": "http://", "https": "https://", "all": "all://"}.get(scheme.removesuffix("://"))
         if pattern is None:
             raise ValueError(f'proxies has {scheme!r}: its keys are "http" and "https"')
         if url:
+            # Without one, httpx2 would judge a proxy's own certificate by the system's authorities only.
+            context = proxy_tls_context(settings) if url.lower().startswith("https://") else None
             try:
-                mounts[pattern] = transport(proxy=url, **network)
+                mounts[pattern] = transport(proxy=httpx2.Proxy(url, ssl_context=context), **network)
             except (ValueError, httpx2.InvalidURL):
                 # Without the reason: it shows the URL, and that may carry a password.
                 raise ValueError(
