@@ -25,6 +25,7 @@ __all__ = ["ClientOptions", "Settings"]
 
 DEFAULT_CONTENT_TYPE = "application/vnd.piksel+json"
 DEFAULT_TIMEOUT = 240.0
+DEFAULT_MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 _PROXIES = 'proxies must be a dict such as {"https": "http://proxy.example.com:3128"}'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -58,6 +59,7 @@ class ClientOptions(TypedDict, total=False):
     max_connections: int
     max_concurrency: int | None
     max_rate: float | None
+    max_response_bytes: int
     clock: Clock
 
 
@@ -79,7 +81,8 @@ class Settings:
         server_cert: Path of the certificate to trust (PEM), for `MUTUAL`.
         content_type: Value of both `Content-Type` and `Accept`.
         backoff_strategy: Retry policy of every request, see `RetryPolicy`.
-        request_timeout: Seconds, or an `httpx2.Timeout`.
+        request_timeout: Seconds for each phase of a request (a free connection, connecting, sending, each wait for more
+            of the answer), or an `httpx2.Timeout`. The whole request may take as long as all four phases together.
         proxies: `{"http": url, "https": url}`; None follows the environment, `{}` uses none.
         user_agent: Put in front of the SDK's own.
         correlation_id: `X-Correlation-ID` of every request.
@@ -96,6 +99,7 @@ class Settings:
         max_concurrency: How many requests of scans and bulk writes are under way at once, at most; None for as many as
             there are connections. A service that answers 429 or 503 lowers it for a while.
         max_rate: How many requests a second scans and bulk writes begin, evenly spread; None for no bound.
+        max_response_bytes: The largest body of an answer that is read, decompressed; more is a `DecodeError`.
         clock: Time, waits and chance; an `InstantClock` in tests.
     """
 
@@ -126,6 +130,7 @@ class Settings:
     max_connections: int = 100
     max_concurrency: int | None = None
     max_rate: float | None = None
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
     clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
@@ -169,9 +174,10 @@ class Settings:
         for entry in self.adapters or ():
             if not (isinstance(entry, tuple | list) and len(entry) == 2 and isinstance(entry[0], str)):
                 raise ValueError('adapters must be a list of pairs such as [("https://", transport)]')
-        number = self.max_connections
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ValueError(f"max_connections must be a whole number from 1, not {self.max_connections!r}")
+        for name in ("max_connections", "max_response_bytes"):
+            number = getattr(self, name)
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ValueError(f"{name} must be a whole number from 1, not {number!r}")
 
     def _check_pace(self) -> None:
         number, rate = self.max_concurrency, self.max_rate
@@ -212,7 +218,7 @@ class Settings:
         given = DEFAULT_TIMEOUT if self.request_timeout is None else self.request_timeout
         if isinstance(given, httpx2.Timeout):
             return given
-        if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < float("inf"):
             raise ValueError(f"request_timeout must be a number of seconds above 0, not {given!r}")
         return httpx2.Timeout(float(given))
 

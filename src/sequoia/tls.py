@@ -12,7 +12,7 @@ import httpx2
 from sequoia.auth import AuthType
 from sequoia.settings import Settings
 
-__all__ = ["tls_context"]
+__all__ = ["proxy_tls_context", "tls_context"]
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
@@ -36,6 +36,17 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
         return settings.verify
     # httpx2 would make one for each proxy, and without the proxies of the environment it would not read SSL_CERT_FILE.
     return httpx2.create_ssl_context()
+
+
+def proxy_tls_context(settings: Settings) -> ssl.SSLContext:
+    """The TLS context for a proxy that is itself reached by https: whom the client trusts, without its certificate.
+
+    Raises:
+        ValueError: A certificate cannot be used.
+    """
+    if settings.auth_type is AuthType.MUTUAL:
+        return _trusting(settings.server_cert, "server_cert")
+    return tls_context(settings)
 
 
 def _no_password() -> NoReturn:

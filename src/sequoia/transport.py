@@ -12,10 +12,12 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 import httpx2
 
 from sequoia.auth import AuthType
+from sequoia.bounds import Bounds
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
+from sequoia.network import bound_network, read_body
 from sequoia.settings import Settings
-from sequoia.tls import tls_context
+from sequoia.tls import proxy_tls_context, tls_context
 
 __all__ = ["Channels", "Library", "Routes", "adapter_transport", "transport_error"]
 
@@ -32,6 +34,7 @@ class Library(NamedTuple):
     client: Callable[..., Any]
     proxy: Callable[..., Any]
     adapter: Callable[[Any, Settings], Any]
+    bound: Callable[[Any], None]
 
 
 class Routes(Generic[Http]):
@@ -54,14 +57,16 @@ class Routes(Generic[Http]):
             raise ImportError("http2=True needs an extra: pip install 'sequoia-client-sdk[http2]'")
         network: dict[str, Any] = {"verify": tls_context(settings), "http2": settings.http2, "limits": limits}
         try:
-            mounts = _proxies(settings.proxies, library.proxy, network)
+            mounts = _proxies(settings, library.proxy, network)
             self._default: Http = library.client(trust_env=settings.proxies is None, mounts=mounts, **network, **common)
         except ImportError as error:
             raise ImportError("a SOCKS proxy needs the package socksio: pip install 'httpx2[socks]'") from error
         except httpx2.InvalidURL as error:
             raise ValueError(f"a proxy of the environment, such as HTTPS_PROXY, is not at a URL: {error}") from error
         self._headers = dict(self._default.headers)
-        self._extensions = {"timeout": settings.timeout.as_dict()}
+        library.bound(self._default)
+        self._bounds = Bounds(settings.timeout)
+        self._limit = settings.max_response_bytes
         self._in_flight = 0
         self._closed = False
 
@@ -77,7 +82,8 @@ class Routes(Generic[Http]):
         """
         given = {name.lower(): value for name, value in call.headers.items()}
         merged = httpx2.Headers({**self._headers, **given, **headers}, encoding="utf-8")
-        return httpx2.Request(call.method, call.url, headers=merged, content=call.body, extensions=self._extensions)
+        extensions = {"timeout": self._bounds.timeouts()}
+        return httpx2.Request(call.method, call.url, headers=merged, content=call.body, extensions=extensions)
 
     def for_url(self, url: str) -> Http:
         """The HTTP client that requests to `url` go through."""
@@ -142,7 +148,7 @@ class Channels(Routes[httpx2.Client]):
         ImportError: HTTP/2 or a `requests` adapter is asked for, and its extra is not installed.
     """
 
-    _library = Library(httpx2.Client, httpx2.HTTPTransport, adapter_transport)
+    _library = Library(httpx2.Client, httpx2.HTTPTransport, adapter_transport, bound_network)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -154,6 +160,7 @@ class Channels(Routes[httpx2.Client]):
 
         Raises:
             ClientError: The channels are closed.
+            DecodeError: The answer is larger than `max_response_bytes`.
             httpx2.HTTPError: There is no answer.
         """
         with self._counting:
@@ -161,7 +168,8 @@ class Channels(Routes[httpx2.Client]):
                 raise ClientError("the client is closed")
             self._in_flight += 1
         try:
-            return self.for_url(call.url).send(self.request(call, headers))
+            response = self.for_url(call.url).send(self.request(call, headers), stream=True)
+            return read_body(response, self._limit)
         finally:
             with self._counting:
                 self._in_flight -= 1
@@ -199,17 +207,17 @@ def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
     return made
 
 
-def _proxies(
-    proxies: Mapping[str, str | None] | None, transport: Callable[..., Any], network: Mapping[str, Any]
-) -> dict[str, Any]:
+def _proxies(settings: Settings, transport: Callable[..., Any], network: Mapping[str, Any]) -> dict[str, Any]:
     mounts: dict[str, Any] = {}
-    for scheme, url in (proxies or {}).items():
+    for scheme, url in (settings.proxies or {}).items():
         pattern = {"http": "http://", "https": "https://", "all": "all://"}.get(scheme.removesuffix("://"))
         if pattern is None:
             raise ValueError(f'proxies has {scheme!r}: its keys are "http" and "https"')
         if url:
+            # Without one, httpx2 would judge a proxy's own certificate by the system's authorities only.
+            context = proxy_tls_context(settings) if url.lower().startswith("https://") else None
             try:
-                mounts[pattern] = transport(proxy=url, **network)
+                mounts[pattern] = transport(proxy=httpx2.Proxy(url, ssl_context=context), **network)
             except (ValueError, httpx2.InvalidURL):
                 # Without the reason: it shows the URL, and that may carry a password.
                 raise ValueError(

@@ -14,6 +14,7 @@ import sequoia
 
 HOME = Path(inspect.getfile(sequoia)).parent
 TWINS = (
+    "network",
     "gate",
     "sending",
     "describing",
@@ -46,6 +47,9 @@ NAMES = {
     "asleep": "sleep",
     "anext": "next",
     "StopAsyncIteration": "StopIteration",
+    "aclose": "close",
+    "aclosing": "closing",
+    "aiter_bytes": "iter_bytes",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from anyio import to_thread
 
+from sequoia.aio.network import bound_network, read_body
 from sequoia.calls import Call
 from sequoia.error import ClientError
 from sequoia.settings import Settings
@@ -54,7 +55,7 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
     An adapter may be an `httpx2.AsyncBaseTransport`, or a synchronous one, whose requests then run in threads.
     """
 
-    _library = Library(httpx2.AsyncClient, httpx2.AsyncHTTPTransport, _async_adapter)
+    _library = Library(httpx2.AsyncClient, httpx2.AsyncHTTPTransport, _async_adapter, bound_network)
 
     async def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
         """Send a call's request and read its answer; errors as `Channels.send`."""
@@ -62,7 +63,8 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
             raise ClientError("the client is closed")
         self._in_flight += 1
         try:
-            return await self.for_url(call.url).send(self.request(call, headers))
+            response = await self.for_url(call.url).send(self.request(call, headers), stream=True)
+            return await read_body(response, self._limit)
         except ssl.SSLError as error:
             # httpcore2 leaves an alert of the server, which TLS 1.3 sends after the handshake, as it is.
             raise httpx2.ReadError(str(error)) from error
