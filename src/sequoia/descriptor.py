@@ -6,6 +6,7 @@ key that it leaves out has its usual meaning.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -228,9 +229,9 @@ class ResourceType(_Described, frozen=True):
 
     def paths(self) -> Iterator[tuple[str, FieldType]]:
         """Every field with its dotted path, those of nested objects included."""
-        pending = list(self.fields.items())
+        pending = deque(self.fields.items())
         while pending:
-            path, found = pending.pop(0)
+            path, found = pending.popleft()
             yield path, found
             pending += [(f"{path}.{name}", inner) for name, inner in (found.fields or {}).items()]
 

@@ -14,6 +14,7 @@ import httpx2
 from sequoia.auth import AuthType
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
+from sequoia.secrecy import keep_back
 from sequoia.settings import Settings
 from sequoia.tls import tls_context
 
@@ -40,6 +41,7 @@ class Routes(Generic[Http]):
     _library: ClassVar[Library]
 
     def __init__(self, settings: Settings) -> None:
+        keep_back()
         library = self._library
         common: dict[str, Any] = {"headers": settings.headers, "timeout": settings.timeout}
         routes = [(prefix.lower(), library.adapter(adapter, settings)) for prefix, adapter in settings.adapters or ()]
