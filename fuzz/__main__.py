@@ -82,7 +82,7 @@ def _run(name: str, seconds: int, seed: int) -> bool:
     last = [line for line in output.splitlines() if line.startswith(("Done ", "stat::number"))]
     print(f"{name}: {last[-1] if last else 'ended early'}")
     if done.returncode:
-        print(output[-6_000:])
+        print(output[output.find("Traceback") :][:6_000])
     return done.returncode == 0
 
 

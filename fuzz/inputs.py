@@ -61,6 +61,13 @@ def _another_value(seed: bytes, chance: Random) -> bytes:
     holder = {"": value}
     places = list(_places(holder))
     container, key = chance.choice(places)
+    try:
+        return _with_another(places, container, key, holder, chance)
+    except RecursionError:  # nested more and more, from one input to the next
+        return seed
+
+
+def _with_another(places: list[tuple[Any, Any]], container: Any, key: Any, holder: Any, chance: Random) -> bytes:
     kind = chance.randrange(4)
     if kind == 0:
         container[key] = chance.choice(_WORDS)

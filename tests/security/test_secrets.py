@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+import hpack
 import pytest
 from tests.contract.servers import Served, forward, unused_origin
 from tests.security.conftest import Connect, Serve
@@ -223,6 +224,14 @@ def test_a_socks_proxy_with_a_password_tells_nothing(connect: Connect, platform:
 
     assert proxy.logins[0] == ("user", PROXY_PASSWORD)
     silent(records, client, good)
+
+
+def test_the_headers_of_http2_are_not_logged(connect: Connect, platform: Platform, records: Records) -> None:
+    connect(platform.registry_url, http2=True, **OPTIONS)
+    hpack.Encoder().encode([("authorization", f"Bearer {TOKEN}"), ("x-api-key", PASSWORD)])
+
+    assert not any(name.startswith("hpack") for name in records.names)
+    silent(records)
 
 
 def test_a_connection_that_breaks_tells_nothing(connect: Connect, platform: Platform, records: Records) -> None:
