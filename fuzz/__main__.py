@@ -78,7 +78,7 @@ def _run(name: str, seconds: int, seed: int) -> bool:
     except subprocess.TimeoutExpired:
         print(f"{name}: hangs")
         return False
-    output = (done.stdout + done.stderr).decode(errors="replace")
+    output = (done.stderr + done.stdout).decode(errors="replace")
     last = [line for line in output.splitlines() if line.startswith(("Done ", "stat::number"))]
     print(f"{name}: {last[-1] if last else 'ended early'}")
     if done.returncode:

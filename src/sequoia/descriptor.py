@@ -96,7 +96,7 @@ class FieldType(_Described, frozen=True):
             str(name): str(item["value"])
             for item in self.allowed_values
             if "value" in item
-            for name in (item["value"], *item.get("alternatives", ()))
+            for name in (item["value"], *_alternatives(item))
         }
         return listed | self.allowed_value_mappings
 
@@ -275,6 +275,11 @@ class Route(_Described, frozen=True):
     title: str | None = None
     description: str | None = None
     inputs: RouteInputs = RouteInputs()
+
+
+def _alternatives(item: Mapping[str, Any]) -> list[Any]:
+    found = item.get("alternatives")
+    return found if isinstance(found, list) else []
 
 
 class Descriptor(_Described, frozen=True):

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from sequoia import field, where
 from sequoia.auth import ClientGrant, TokenStore
 from sequoia.calls import Answer, Call, Expects, decode_json, judge
-from sequoia.descriptor import Descriptor
+from sequoia.descriptor import Descriptor, FieldType
 from sequoia.error import AuthorisationError, ClientError, DecodeError, HttpError
 from sequoia.names import encode_ref, suggestion
 from sequoia.operations import ResourcePath, combined
@@ -190,6 +190,14 @@ def test_a_descriptor_with_strange_groups_of_fields_still_validates() -> None:
     faults = faults_in(resource, {"owner": "acme", "name": "a"}, Purpose.WHOLE)
 
     assert [fault.path for fault in faults] == ["a"]
+
+
+@pytest.mark.parametrize("alternatives", [None, 5, {}, "film"])
+def test_alternatives_of_a_value_that_are_no_list_are_none(alternatives: object) -> None:
+    values = [{"value": "movie", "alternatives": alternatives}, {"value": "show", "alternatives": ["series"]}]
+    kind = FieldType(type="string", allowed_values=values)
+
+    assert kind.accepted == {"movie": "movie", "show": "show", "series": "show"}
 
 
 @pytest.mark.parametrize(
