@@ -193,8 +193,11 @@ def test_a_descriptor_with_strange_groups_of_fields_still_validates() -> None:
 
 
 @pytest.mark.parametrize("alternatives", [None, 5, {}, "film"])
-def test_alternatives_of_a_value_that_are_no_list_are_none(alternatives: object) -> None:
-    values = [{"value": "movie", "alternatives": alternatives}, {"value": "show", "alternatives": ["series"]}]
+def test_alternatives_of_a_value_that_are_no_list_are_none(alternatives: Any) -> None:
+    values: list[dict[str, Any]] = [
+        {"value": "movie", "alternatives": alternatives},
+        {"value": "show", "alternatives": ["series"]},
+    ]
     kind = FieldType(type="string", allowed_values=values)
 
     assert kind.accepted == {"movie": "movie", "show": "show", "series": "show"}
