@@ -11,13 +11,14 @@ ORIGINALS := 4.4.0 async-0.4.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-all lint types format bench bench-fast bench-growth wheel originals coverage clean
+.PHONY: help demo test test-all fuzz lint audit types format bench bench-fast bench-growth wheel originals coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
 	@echo "make test      the tests, against the built wheel"
 	@echo "make test-all  the same with every supported Python on this machine"
-	@echo "make lint      ruff and mypy"
+	@echo "make fuzz      hostile input for everything that parses, SECONDS=60 for each target"
+	@echo "make lint      ruff and mypy, and pip-audit where its data can be reached"
 	@echo "make bench     the benchmarks, side by side with sequoia-client-sdk 4.4.0"
 	@echo "make bench-fast    of those, scans, bulk writes and many reads at once"
 	@echo "make bench-growth  the sandbox with up to 1,000,000 contents"
@@ -80,10 +81,23 @@ test-all:
 	[ -z "$$missing" ] || echo "not found on this machine, so not tested: Python$$missing"; \
 	[ -z "$$failed" ] || { echo "failed with Python$$failed"; exit 1; }
 
-lint: $(VENV)/.ready
+# atheris leads the way by coverage. There is none for some Pythons and systems; then the inputs are random.
+SECONDS ?= 60
+fuzz: wheel
+	@$(BIN)/python -m pip install --quiet atheris==3.0.0 || echo "atheris cannot be installed here"
+	$(BIN)/python -m fuzz --seconds $(SECONDS) $(FUZZ)
+
+lint: $(VENV)/.ready audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# In an environment of its own, because it brings thirty packages; what cannot be installed or asked is skipped.
+audit: $(VENV)/.ready
+	@[ -x $(VENV)-audit/bin/pip-audit ] || { $(PYTHON) -m venv --clear $(VENV)-audit && \
+		$(VENV)-audit/bin/python -m pip install --quiet --timeout 10 --retries 1 pip-audit==2.10.1; } || \
+		echo "pip-audit cannot be installed here"
+	@$(BIN)/python .ci/audit.py $(VENV)-audit/bin/pip-audit constraints.txt
 
 types: $(VENV)/.ready
 	$(BIN)/mypy

@@ -274,12 +274,13 @@ def _granted(answer: Answer, now: float) -> Token:
         AuthorisationError: There is none that can be used. No message shows what is there: it may be half a token.
     """
     try:
-        parsed = _parse(answer.raw.content)
+        # Broken characters are replaced, because an error about them would hold the token.
+        parsed = _parse(answer.raw.content.decode(errors="replace").encode())
         if str(parsed.get("token_type", "bearer")).lower() != "bearer":
             raise ValueError("the token's type is not bearer")
         text = _token_text(parsed["access_token"])
         lifetime = float(parsed.get("expires_in") or 0)
-    except (_NotGrantedError, ValueError, TypeError) as error:
+    except (_NotGrantedError, ValueError, TypeError, OverflowError) as error:
         message = f"the identity service's answer holds no bearer token ({answer.call.url})"
         raise AuthorisationError(message, error.__cause__ or error) from None
     return Token(text, now + lifetime - min(RENEW_AHEAD, lifetime / 10) if lifetime > 0 else None)
@@ -317,8 +318,8 @@ def _parse(body: bytes) -> Mapping[str, Any]:
 
     try:
         parsed: Mapping[str, Any] = BackendApplicationClient(client_id="").parse_request_body_response(body.decode())
-    # TypeError and AttributeError: JSON but no object; RecursionError: nested beyond reading.
-    except (OAuth2Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+    # TypeError and AttributeError: JSON but no object; RecursionError: nested beyond reading; OverflowError: Infinity.
+    except (OAuth2Error, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise _NotGrantedError from error
     return parsed
 

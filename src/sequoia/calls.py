@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
 from sequoia.error import DecodeError, HttpError, RequestError, TooManyRedirects, http_error
 from sequoia.names import json_key
 from sequoia.retry import EmptyRule, retry_after_seconds
+from sequoia.secrecy import masked, secrets_of
 from sequoia.urls import origin, without_user_info
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def judge(call: Call, response: httpx2.Response, *, now: float) -> Answer:
         DecodeError: Its body is not JSON, or not a JSON object where the call asks for resources.
     """
     if not 200 <= response.status_code < 300:
-        raise _refusal(response, now)
+        raise _refusal(call, response, now)
     return decoded(call, response)
 
 
@@ -140,7 +141,7 @@ def decoded(call: Call, response: httpx2.Response) -> Answer:
         return Answer(call, response, None)
     if call.expects is Expects.ANYTHING and not _claims_json(response):
         return Answer(call, response, None)
-    data = decode_json(content, call)
+    data = decode_json(content, call, response)
     if call.key is not None and not isinstance(data, dict):
         raise DecodeError(f"{_told(call)} is not a JSON object")
     return Answer(call, response, data)
@@ -161,10 +162,13 @@ def redirected(call: Call, response: httpx2.Response) -> Call | None:
     try:
         url = urljoin(call.url, location)
         same_origin = origin(url) == origin(call.url)
+        # User information in the URL would become an Authorization header of the server's making.
+        followable = origin(url)[0] in {"http", "https"} and "@" not in urlsplit(url).netloc
     except ValueError as error:
         raise TooManyRedirects(f"a redirect that cannot be followed, to {location!r:.200}", error) from error
-    if not url.startswith(("http://", "https://")):
-        raise TooManyRedirects(f"a redirect that cannot be followed, to {location!r:.200}")
+    if not followable:
+        shown = without_user_info(location)
+        raise TooManyRedirects(f"a redirect that cannot be followed, to {shown!r:.200}")
     if call.own_origin and not same_origin:
         raise TooManyRedirects(
             f"a redirect to {without_user_info(url)!r:.200}, where the secret in the body must not go"
@@ -202,8 +206,8 @@ def is_empty(answer: Answer, rule: EmptyRule) -> bool:
     return any(value == [] for value in answer.data.values())
 
 
-def decode_json(content: bytes, call: Call | None = None) -> Any:
-    """Decode JSON.
+def decode_json(content: bytes, call: Call | None = None, response: httpx2.Response | None = None) -> Any:
+    """Decode JSON; a message about `response` shows nothing that its request kept secret.
 
     Raises:
         DecodeError: It is none, or is nested too deeply; the message says that it answers `call`.
@@ -211,32 +215,42 @@ def decode_json(content: bytes, call: Call | None = None) -> Any:
     try:
         return _decode(content)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise DecodeError(f"{_told(call)} is not JSON: {error}: {_excerpt(content)}", error) from error
+        secrets = frozenset[str]() if response is None else _secrets(response)
+        raise DecodeError(f"{_told(call)} is not JSON: {error}: {_excerpt(masked(content, secrets))}", error) from error
 
 
 def _told(call: Call | None) -> str:
     return "the body" if call is None else f"the answer to {call.method} {without_user_info(call.url)}"
 
 
-def _refusal(response: httpx2.Response, now: float) -> HttpError:
+def _secrets(response: httpx2.Response, *, with_body: bool = False) -> frozenset[str]:
+    """What the request that was answered kept secret, and a server may send back."""
+    try:
+        return secrets_of(response.request, with_body=with_body)
+    except RuntimeError:  # a response that somebody made without a request
+        return frozenset()
+
+
+def _refusal(call: Call, response: httpx2.Response, now: float) -> HttpError:
+    secrets = _secrets(response, with_body=call.own_origin)
     status = response.status_code
-    error = http_error(status, _refusal_message(response))
-    error.headers = dict(response.headers)
+    error = http_error(status, _refusal_message(response, masked(response.content, secrets)))
+    error.headers = {name: masked(value.encode(), secrets).decode() for name, value in response.headers.items()}
     error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now)
     return error
 
 
-def _refusal_message(response: httpx2.Response) -> Any:
-    if response.content:
+def _refusal_message(response: httpx2.Response, content: bytes) -> Any:
+    if content:
         try:
-            return decode_json(response.content)
+            return decode_json(content)
         except DecodeError:
             pass
     reason = f"{response.status_code} {response.reason_phrase}".strip()
-    if not response.content:
+    if not content:
         return f"{reason}, without a body"
     kind = response.headers.get("content-type", "no content type").partition(";")[0]
-    return f"{reason}, and the body is not the service's JSON but {kind}: {_excerpt(response.content)}"
+    return f"{reason}, and the body is not the service's JSON but {kind}: {_excerpt(content)}"
 
 
 def describe(error: RequestError, call: Call, correlation_id: str) -> None:

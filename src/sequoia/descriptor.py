@@ -6,6 +6,7 @@ key that it leaves out has its usual meaning.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -95,7 +96,7 @@ class FieldType(_Described, frozen=True):
             str(name): str(item["value"])
             for item in self.allowed_values
             if "value" in item
-            for name in (item["value"], *item.get("alternatives", ()))
+            for name in (item["value"], *_alternatives(item))
         }
         return listed | self.allowed_value_mappings
 
@@ -228,9 +229,9 @@ class ResourceType(_Described, frozen=True):
 
     def paths(self) -> Iterator[tuple[str, FieldType]]:
         """Every field with its dotted path, those of nested objects included."""
-        pending = list(self.fields.items())
+        pending = deque(self.fields.items())
         while pending:
-            path, found = pending.pop(0)
+            path, found = pending.popleft()
             yield path, found
             pending += [(f"{path}.{name}", inner) for name, inner in (found.fields or {}).items()]
 
@@ -274,6 +275,11 @@ class Route(_Described, frozen=True):
     title: str | None = None
     description: str | None = None
     inputs: RouteInputs = RouteInputs()
+
+
+def _alternatives(item: Mapping[str, Any]) -> list[Any]:
+    found = item.get("alternatives")
+    return found if isinstance(found, list) else []
 
 
 class Descriptor(_Described, frozen=True):

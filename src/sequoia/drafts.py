@@ -39,9 +39,12 @@ def draft_change(resource: ResourceType, changes: Mapping[str, Any]) -> dict[str
 
 def _drafted(resource: ResourceType, values: Mapping[str, Any], purpose: Purpose) -> dict[str, Any]:
     faults: list[Fault] = []
-    written = _object(fields_of(resource), "", values, faults)
-    told = {fault.path for fault in faults}
-    faults += [fault for fault in faults_in(resource, written, purpose) if fault.path not in told]
+    try:
+        written = _object(fields_of(resource), "", values, faults)
+        told = {fault.path for fault in faults}
+        faults += [fault for fault in faults_in(resource, written, purpose) if fault.path not in told]
+    except RecursionError as error:
+        raise InvalidResource(f"{resource.singular_name} is nested too deeply, or holds itself", error) from error
     if faults:
         raise InvalidResource(_sentence(resource.singular_name, faults), faults=faults)
     return written

@@ -64,6 +64,8 @@ __all__ = [
 ]
 
 _PLAIN = (str, int, float, bool, type(None))
+_LONGEST = 2_000  # characters of a message
+_DEEPEST = 50  # levels of an error's body
 
 
 class ClientError(Exception):
@@ -253,13 +255,13 @@ class HttpError(RequestError):
 
     def _sentence(self) -> str:
         if isinstance(self.message, str):
-            return self.message
+            return _one_line(self.message)
         if not isinstance(self.message, Mapping):
-            return f"{self.status_code} {type(self).__name__}: {self.message!r}"
+            return f"{self.status_code} {type(self).__name__}: {_one_line(repr(self.message))}"
         reason = self.message.get("error") or type(self).__name__
         detail = self.message.get("message") or self.message.get("error_description")
         told = f"{self.status_code} {reason}"
-        return f"{told}: {detail}" if detail and detail != reason else told
+        return _one_line(f"{told}: {detail}" if detail and detail != reason else told)
 
 
 class BadRequest(HttpError):
@@ -300,9 +302,29 @@ _BY_STATUS: Mapping[int, type[HttpError]] = {
 
 
 def http_error(status_code: int, message: Any) -> HttpError:
-    """Make the error for an HTTP status: the class by status, `ServerError` for 5xx, `HttpError` for any other."""
+    """Make the error for an HTTP status: the class by status, `ServerError` for 5xx, `HttpError` for any other.
+
+    A body that is nested beyond what can be pickled is left out of it.
+    """
+    if _depth(message) > _DEEPEST:
+        message = f"{status_code}, and a body that is nested too deeply to be shown"
     fallback = ServerError if status_code >= 500 else HttpError
     return _BY_STATUS.get(status_code, fallback)(message, status_code)
+
+
+def _one_line(text: str) -> str:
+    """What a server wrote, fit for a log: without line ends and control characters, and not too long."""
+    text = " ".join(text[: 2 * _LONGEST].split())[:_LONGEST]
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def _depth(value: Any) -> int:
+    """How deeply lists and dicts are nested in `value`, as far as that matters."""
+    depth, level = 0, [value]
+    while depth <= _DEEPEST and (level := [one for one in level if isinstance(one, dict | list)]):
+        depth += 1
+        level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 class _Parts(NamedTuple):

@@ -138,7 +138,7 @@ def _failed(entry: dict[str, Any]) -> int | None:
 
 def _question(link: object) -> frozenset[tuple[str, str]]:
     """What a link asks, whatever the order of its parameters: a token alone may stand in two batches' links."""
-    return frozenset(parse_qsl(urlsplit(str(link)).query))
+    return frozenset(parse_qsl(str(link).partition("#")[0].partition("?")[2]))
 
 
 def _object(value: Any) -> dict[str, Any]:

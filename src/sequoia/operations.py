@@ -17,7 +17,7 @@ import msgspec
 from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
 from sequoia.descriptor import ResourceType
-from sequoia.error import HttpError, NotMatchingVersion
+from sequoia.error import DecodeError, HttpError, NotMatchingVersion
 from sequoia.names import encode_ref, json_key, url_segment
 from sequoia.payload import check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
@@ -29,6 +29,7 @@ __all__ = ["BusinessPath", "ResourcePath", "any_call", "combined", "field_names"
 REFS_A_CALL = 50
 PATH_BYTES = 6000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SEGMENT = re.compile(r"[\w.~-]*[\w~-][\w.~-]*")  # of a path: no slash, in whatever form, and not dots alone
 _QUOTES = re.compile(r'["\x00-\x1f\x7f]')
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 
@@ -56,7 +57,16 @@ class ResourcePath:
 
     @classmethod
     def described(cls, resource: ResourceType) -> ResourcePath:
-        """The path of a resource as its service describes it."""
+        """The path of a resource as its service describes it.
+
+        Raises:
+            DecodeError: Its name in URLs leads out of its collection, where another resource would be changed.
+        """
+        if not _SEGMENT.fullmatch(resource.hyphenated_plural_name):
+            raise DecodeError(
+                f"the descriptor's name of {resource.plural_name!r:.80} in URLs is none: "
+                f"{resource.hyphenated_plural_name!r}"
+            )
         return cls(resource.hyphenated_plural_name, resource.plural_name)
 
     @property
@@ -201,7 +211,11 @@ def any_call(  # noqa: PLR0913 - what a request consists of
 
 
 def combined(answers: Sequence[Answer]) -> Answer:
-    """One answer of several to the same question: their resources, and what is linked, one behind the other."""
+    """One answer of several to the same question: their resources, and what is linked, one behind the other.
+
+    Raises:
+        DecodeError: What an answer has under a resource's name is no list.
+    """
     last = answers[-1]
     if len(answers) == 1 or last.call.key is None:
         return last
@@ -209,15 +223,20 @@ def combined(answers: Sequence[Answer]) -> Answer:
     if not parts:
         return last
     key = last.call.key
-    data: dict[str, Any] = {**parts[0], key: [one for part in parts for one in part.get(key) or ()]}
+    data: dict[str, Any] = {**parts[0], key: [one for part in parts for one in _listed(part, key)]}
     if any("linked" in part for part in parts):
-        names = dict.fromkeys(name for part in parts for name in part.get("linked") or {})
-        data["linked"] = {
-            name: _distinct(one for part in parts for one in (part.get("linked") or {}).get(name) or ())
-            for name in names
-        }
+        linked = [found for part in parts if isinstance(found := part.get("linked"), dict)]
+        names = dict.fromkeys(name for found in linked for name in found)
+        data["linked"] = {name: _distinct(one for found in linked for one in _listed(found, name)) for name in names}
         data["meta"] = _joined_meta(parts)
     return Answer(last.call, last.raw, data)
+
+
+def _listed(part: Mapping[str, Any], name: str) -> list[Any]:
+    found = part.get(name)
+    if not isinstance(found, list | None):
+        raise DecodeError(f"the answer's {name!r:.80} is not a list: {found!r:.80}")
+    return found or []
 
 
 def _joined_meta(parts: Sequence[dict[str, Any]]) -> Any:

@@ -63,7 +63,8 @@ class Chain:
         url = resolve_link(self._location, link)
         mark = _mark(url)
         if mark in self._seen:
-            raise PaginationLoopError(f"the answer leads back to a page that was read before: {link}", None, str(link))
+            message = f"the answer leads back to a page that was read before: {link!r:.200}"
+            raise PaginationLoopError(message, None, str(link))
         self._seen.add(mark)
         return Call("GET", url, headers=call.headers, key=call.key, includes=call.includes, expects=call.expects)
 

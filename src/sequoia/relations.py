@@ -11,7 +11,7 @@ from typing import Any
 
 from sequoia.calls import Answer
 from sequoia.descriptor import Descriptor, Relationship
-from sequoia.error import ResourceNotFound
+from sequoia.error import DecodeError, ResourceNotFound
 from sequoia.linked import linked_error
 
 __all__ = ["Resolution"]
@@ -42,11 +42,16 @@ class Resolution:
         """The main resources, each with what it includes under the relationship's name.
 
         A relationship that cannot be resolved is None on every resource, and a warning in the log says why.
+
+        Raises:
+            DecodeError: A main resource is no JSON object.
         """
         data = answer.data if isinstance(answer.data, dict) else {}
         parents = data.get(answer.call.key or "")
         if not isinstance(parents, list):
             return None
+        if not all(isinstance(parent, dict) for parent in parents):
+            raise DecodeError(f"a resource in the answer's {answer.call.key!r} is no JSON object")
         linked = data.get("linked")
         models = [dict(parent) for parent in parents]
         join = _Join(self._descriptor, self._relationships(), linked if isinstance(linked, dict) else {}, parents)

@@ -136,8 +136,15 @@ class Response:
         return self._resolver(answer) if self._resolver else None
 
     def to_object(self) -> Any:
-        """The resources, or a business endpoint's body, as nested read-only attribute objects."""
-        return records(self.json)
+        """The resources, or a business endpoint's body, as nested read-only attribute objects.
+
+        Raises:
+            DecodeError: They are nested too deeply.
+        """
+        try:
+            return records(self.json)
+        except RecursionError as error:
+            raise DecodeError("the answer is nested too deeply for nested objects", error) from error
 
     def __repr__(self) -> str:
         answer = self._answer

@@ -197,7 +197,7 @@ def retry_after_seconds(value: str | None, now: float) -> float | None:
     """
     if value is None:
         return None
-    if _DIGITS.fullmatch(value.strip()):
+    if _DIGITS.fullmatch(value := value.strip()):
         return float(value)
     try:
         date = parsedate_to_datetime(value)

@@ -16,6 +16,7 @@ from sequoia.bounds import Bounds
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
 from sequoia.network import bound_network, read_body
+from sequoia.secrecy import keep_back
 from sequoia.settings import Settings
 from sequoia.tls import proxy_tls_context, tls_context
 
@@ -43,6 +44,7 @@ class Routes(Generic[Http]):
     _library: ClassVar[Library]
 
     def __init__(self, settings: Settings) -> None:
+        keep_back()
         library = self._library
         common: dict[str, Any] = {"headers": settings.headers, "timeout": settings.timeout}
         routes = [(prefix.lower(), library.adapter(adapter, settings)) for prefix, adapter in settings.adapters or ()]

@@ -23,6 +23,7 @@ __all__ = [
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
+_BRACKETS = re.compile(r"(?:[^\[\]]*@)?(?:\[[^\[\]]*\](?::[^\[\]]*)?|[^\[\]]*)")
 _USER_INFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")
 # What a caller's own query string may keep raw: it goes out as it is, but for what no URL can hold.
 _VERBATIM = "!$&'()*+,-./:;=?@_~%[]"
@@ -62,9 +63,17 @@ def query_value(url_or_query: str, name: str) -> str | None:
 
 
 def origin(url: str) -> Origin:
-    """Scheme, host and port of `url` (RFC 6454), default ports filled in."""
+    """Scheme, host and port of `url` (RFC 6454), default ports filled in.
+
+    Raises:
+        ValueError: It is no URL, or one that the transport would read differently.
+    """
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    if not _BRACKETS.fullmatch(parts.netloc):
+        # urlsplit takes the 8 in `https://[::1]8` for nothing, httpx2 for the port.
+        raise ValueError("an IPv6 address is followed by a colon and the port, or by nothing")
+    port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, parts.hostname or "", port
 
 
 def resolve_link(location: str, link: object) -> str:
@@ -103,7 +112,7 @@ def check_http_url(url: object, what: str) -> str:
         raise ValueError(f"{what} must not hold blanks or control characters: {shown!r:.200}")
     try:
         parts = urlsplit(url)
-        port_is_valid = parts.port is None or parts.port > 0
+        port_is_valid = origin(url)[2] != 0
     except ValueError:
         port_is_valid = False
     if not port_is_valid or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:

@@ -133,9 +133,10 @@ def _absent(
         if field.required and not field.read_only and name not in there:
             yield Fault(f"{prefix}{name}", "is required")
     for group in groups:
-        names = group.get("fields")
+        listed_fields = group.get("fields")
+        names = [name for name in listed_fields if isinstance(name, str)] if isinstance(listed_fields, list) else []
         # A newer platform may know other kinds of groups.
-        if group.get("type") == "exactlyOne" and isinstance(names, list) and names:
+        if group.get("type") == "exactlyOne" and names:
             given = [name for name in names if name in there]
             if len(given) != 1:
                 listed = ", ".join(f"{prefix}{name}" for name in names)

@@ -87,7 +87,8 @@ class Admin:
 
 
 def _require_local(request: Request) -> None:
-    if "origin" in request.headers:
+    # Browsers leave `Origin` out of some requests, such as those for pictures; then they say where the page is from.
+    if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none":
         raise WireError(403, "the admin endpoint does not answer web pages")
     if not _is_loopback(request.headers.get("host", "")):
         raise WireError(403, "the admin endpoint answers on a loopback host only")
