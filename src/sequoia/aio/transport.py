@@ -10,7 +10,6 @@ import httpx2
 from anyio import to_thread
 
 from sequoia.calls import Call
-from sequoia.error import ClientError
 from sequoia.settings import Settings
 from sequoia.transport import Library, Routes, adapter_transport
 
@@ -58,8 +57,7 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
 
     async def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
         """Send a call's request and read its answer; errors as `Channels.send`."""
-        if self._closed:
-            raise ClientError("the client is closed")
+        self._check_open()
         self._in_flight += 1
         try:
             return await self.for_url(call.url).send(self.request(call, headers))
