@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 
@@ -133,6 +133,13 @@ class Sender:
     def close(self) -> None:
         """Close every connection, once what is under way has its answer; what is sent afterwards is refused."""
         self.channels.close()
+
+    def __reduce__(self) -> NoReturn:
+        # Said for everything that holds a sender: services, endpoints, the pages of a browse.
+        raise TypeError(
+            "what belongs to a client holds its connections and cannot cross a process: make a client in each process, "
+            "and hand over resources or responses"
+        )
 
     def _try(self, call: Call, operation: Operation) -> Answer:
         """One try: a token, the request, its redirects; a refused token is renewed and does not count as a try."""

@@ -166,7 +166,7 @@ class Channels(Routes[httpx2.Client]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._counting = threading.RLock()  # reentrant: a signal may close the client in the middle of a count
-        weakref.finalize(self, _close, self._all(), self._process)
+        weakref.finalize(self, _abandon, weakref.ref(self), self._all(), self._process)
 
     def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
         """Send a call's request and read its answer.
@@ -198,6 +198,15 @@ class Channels(Routes[httpx2.Client]):
             if not self._idle:
                 return
         _close(self._all(), self._process)
+
+
+def _abandon(channels: weakref.ref[Channels], clients: Iterable[httpx2.Client], process: int) -> None:
+    """Close the connections of a client that is gone, or of a program that ends.
+
+    Threads that are still at work when the program ends keep theirs: they would complain into its last words.
+    """
+    if channels() is None or threading.active_count() == 1:
+        _close(clients, process)
 
 
 def _close(clients: Iterable[httpx2.Client], process: int) -> None:
