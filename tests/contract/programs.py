@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -57,6 +60,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # with what it forks it is one group, which can be killed as a whole
         )
 
     def line(self) -> str:
@@ -75,7 +79,7 @@ class Program:
         try:
             out, err = self._process.communicate(timeout=SLOW)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             out, err = self._process.communicate()
             raise AssertionError(f"it hangs; so far it said:\n{out}\n{err}") from None
         assert (self._process.returncode, err) == (0, ""), f"{out}\n{err}"
@@ -85,6 +89,9 @@ class Program:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
+        self._kill()
         self._process.communicate()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
