@@ -51,9 +51,10 @@ class Program:
         head = f"URL = {url or sandbox.registry_url!r}\nOPTIONS = {given!r}\n"
         main = textwrap.indent(textwrap.dedent(source).strip(), "    ")
         path = folder / "program.py"
-        path.write_text(
-            f'{_BEGINNING}\n{head}\n{textwrap.dedent(above)}\nif __name__ == "__main__":\n{main}\n', encoding="utf-8"
-        )
+        text = f'{_BEGINNING}\n{head}\n{textwrap.dedent(above)}\nif __name__ == "__main__":\n{main}\n'
+        # Several processes may run the same program: what one of them is reading is not written again.
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-W", "error", str(path)],
             stdin=subprocess.PIPE,
