@@ -12,7 +12,7 @@ import msgspec
 
 from fuzz.targets import Target
 from sequoia import AuthType, field, text, where
-from sequoia.auth import ClientGrant, TokenStore, refusal
+from sequoia.auth import ClientGrant, refusal
 from sequoia.calls import Answer, Call, Expects, decode_json, is_empty, judge, redirected
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
@@ -31,6 +31,7 @@ from sequoia.response import Response
 from sequoia.retry import retry_after_seconds
 from sequoia.routes import RoutePath
 from sequoia.settings import Settings
+from sequoia.tokens import MemoryTokenStore
 from sequoia.urls import check_http_url, origin, resolve_link
 from sequoia.validation import Purpose, faults_in
 
@@ -227,7 +228,7 @@ def _refused(data: bytes) -> None:
 
 
 def _token(data: bytes) -> None:
-    grant = ClientGrant(f"{SERVICE}/oauth/token", "id", "secret", TokenStore())
+    grant = ClientGrant(f"{SERVICE}/oauth/token", "id", "secret", MemoryTokenStore())
     request = httpx2.Request("POST", f"{SERVICE}/oauth/token")
     call = Call("POST", f"{SERVICE}/oauth/token", expects=Expects.BYTES)
     token = grant.accept(Answer(call, httpx2.Response(200, content=data, request=request), None), 0.0)

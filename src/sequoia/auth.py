@@ -1,4 +1,4 @@
-"""Who the client is: types of authentication, tokens, and which request gets one.
+"""Who the client is: types of authentication, and what gets a token for each of them.
 
 Nothing here sends, waits or locks. A `Credential` says which token is current, how to ask for another and what an
 answer to that means; the shells do the asking, one at a time.
@@ -11,17 +11,17 @@ import enum
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 import msgspec
 
 from sequoia.calls import Answer, Call, Expects
 from sequoia.error import AuthorisationError, HttpError
+from sequoia.tokens import SharedTokenStore, Token, TokenKey, TokenStore, lifetime, token_text
 from sequoia.urls import is_loopback, origin
 
 __all__ = [
-    "PROCESS_TOKENS",
     "REFUSALS",
     "Anonymous",
     "AuthType",
@@ -29,16 +29,11 @@ __all__ = [
     "Credential",
     "Grant",
     "OwnToken",
-    "Token",
-    "TokenKey",
-    "TokenStore",
     "basic",
     "check_secure",
     "refusal",
 ]
 
-# A token is renewed this many seconds before it expires, or after nine tenths of its life if that is sooner.
-RENEW_AHEAD = 30.0
 MAX_RENEWALS = 3
 # RFC 6749, 5.2, and what gateways make of it; any other status says nothing about the credentials.
 REFUSALS = frozenset({400, 401, 403})
@@ -52,58 +47,6 @@ class AuthType(enum.Enum):
     BYO_TOKEN = 3
     MUTUAL = 4
     PASSWORD = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A bearer token (RFC 6750).
-
-    Attributes:
-        access_token: The secret itself; it is in no repr.
-        renew_at: Monotonic seconds after which another one is asked for; None where nobody knows.
-    """
-
-    access_token: str = field(repr=False)
-    renew_at: float | None = None
-
-    def is_current(self, now: float) -> bool:
-        """Whether it need not be renewed yet, at `now` in monotonic seconds."""
-        return self.renew_at is None or now < self.renew_at
-
-
-class TokenKey(NamedTuple):
-    """Whose token it is, a client's or a user's: a wrong secret never finds somebody else's token."""
-
-    token_url: str
-    name: str
-    secret_digest: str
-
-
-class TokenStore:
-    """Tokens by credentials, shared by the clients of a process."""
-
-    def __init__(self) -> None:
-        self._tokens: dict[TokenKey, Token] = {}
-
-    def get(self, key: TokenKey) -> Token | None:
-        """The token for these credentials, or None."""
-        return self._tokens.get(key)
-
-    def put(self, key: TokenKey, token: Token) -> None:
-        """Keep a token for these credentials."""
-        self._tokens[key] = token
-
-    def discard(self, key: TokenKey, token: Token) -> None:
-        """Forget `token`, if it is still the one for these credentials."""
-        if self._tokens.get(key) == token:
-            del self._tokens[key]
-
-    def clear(self) -> None:
-        """Forget every token."""
-        self._tokens.clear()
-
-
-PROCESS_TOKENS = TokenStore()
 
 
 class Credential(Protocol):
@@ -133,6 +76,9 @@ class Credential(Protocol):
     def accept(self, answer: Answer, now: float) -> Token:
         """Keep and return the token in the answer to a renewal."""
 
+    def claim(self) -> AbstractContextManager[object] | None:
+        """The right to renew, until the context is left; None while another process has it."""
+
 
 class Anonymous:
     """No token: `NO_AUTH`, and `MUTUAL`, where the TLS certificate is the proof."""
@@ -153,6 +99,9 @@ class Anonymous:
     def accept(self, answer: Answer, now: float) -> Token:  # noqa: D102 - see Credential
         raise NotImplementedError("an anonymous client asks for no token")
 
+    def claim(self) -> AbstractContextManager[object] | None:  # noqa: D102 - see Credential
+        return nullcontext()
+
 
 class OwnToken:
     """`BYO_TOKEN`: the caller's own token, or a function that is asked for one and asked again after a 401.
@@ -168,7 +117,7 @@ class OwnToken:
         self.renewable = callable(token)
         self._ask = token if callable(token) else None
         self._asking = False
-        self._token = None if callable(token) else Token(_token_text(token))
+        self._token = None if callable(token) else Token(token_text(token))
 
     def current(self, now: float) -> Token | None:  # noqa: ARG002, D102 - see Credential
         return self._token
@@ -184,13 +133,16 @@ class OwnToken:
             raise AuthorisationError("the byo_token function sends a request with the client that waits for its token")
         self._asking = True
         try:
-            self._token = Token(_token_text(self._ask()))
+            self._token = Token(token_text(self._ask()))
         finally:
             self._asking = False
         return self._token
 
     def accept(self, answer: Answer, now: float) -> Token:  # noqa: D102 - see Credential
         raise NotImplementedError("the caller's own token is not asked for by a request")
+
+    def claim(self) -> AbstractContextManager[object] | None:  # noqa: D102 - see Credential
+        return nullcontext()
 
 
 class Grant:
@@ -208,7 +160,7 @@ class Grant:
     def __init__(self, key: TokenKey, store: TokenStore, own_token: str | None = None) -> None:
         self.key: TokenKey = key
         self._store = store
-        self._own = Token(_token_text(own_token)) if own_token is not None else None
+        self._own = Token(token_text(own_token)) if own_token is not None else None
 
     def current(self, now: float) -> Token | None:  # noqa: D102 - see Credential
         token = self._own or self._store.get(self.key)
@@ -227,6 +179,9 @@ class Grant:
         token = _granted(answer, now)
         self._store.put(self.key, token)
         return token
+
+    def claim(self) -> AbstractContextManager[object] | None:  # noqa: D102 - see Credential
+        return self._store.claim(self.key) if isinstance(self._store, SharedTokenStore) else nullcontext()
 
 
 class ClientGrant(Grant):
@@ -278,12 +233,12 @@ def _granted(answer: Answer, now: float) -> Token:
         parsed = _parse(answer.raw.content.decode(errors="replace").encode())
         if str(parsed.get("token_type", "bearer")).lower() != "bearer":
             raise ValueError("the token's type is not bearer")
-        text = _token_text(parsed["access_token"])
-        lifetime = float(parsed.get("expires_in") or 0)
+        text = token_text(parsed["access_token"])
+        seconds = lifetime(parsed.get("expires_in"))
     except (_NotGrantedError, ValueError, TypeError, OverflowError) as error:
         message = f"the identity service's answer holds no bearer token ({answer.call.url})"
         raise AuthorisationError(message, error.__cause__ or error) from None
-    return Token(text, now + lifetime - min(RENEW_AHEAD, lifetime / 10) if lifetime > 0 else None)
+    return Token.lasting(text, seconds, now)
 
 
 def refusal(error: HttpError, options: str) -> AuthorisationError | None:
@@ -335,10 +290,3 @@ def check_secure(url: str, what: str) -> None:
             f"{what} is over plain http ({url}): a secret sent there can be read on its way. "
             "Register it with https, or set OAUTHLIB_INSECURE_TRANSPORT=1 if the network is yours"
         )
-
-
-def _token_text(token: object) -> str:
-    text = token.strip() if isinstance(token, str) else ""  # a token out of a file ends with the file's last line
-    if not text or not text.isascii() or not text.isprintable():
-        raise ValueError("a bearer token is a non-empty string of printable ASCII characters")
-    return text

@@ -6,10 +6,13 @@ its next `put` or `check`, at the latest when the request that it waits for has 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from sequoia.error import ClientError
 
 __all__ = ["Crew", "Finished", "Stopped"]
 
@@ -37,6 +40,7 @@ class Crew(Generic[Result]):
         self._working = 0
         self._error: Exception | None = None
         self._stopped = False
+        self._process = os.getpid()
         # Reentrant, as a condition's own lock is: a finalizer may stop the crew in the middle of any of these methods.
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -82,8 +86,11 @@ class Crew(Generic[Result]):
 
         Raises:
             Finished: There will be no more.
+            ClientError: This process was forked, and has no workers that it could wait for.
             Exception: What a worker raised; what was ready before that has been taken.
         """
+        if os.getpid() != self._process:
+            raise ClientError("the threads that work for this stayed in the parent process: begin again in this one")
         with self._changed:
             while not self._ready:
                 if self._error is not None:
@@ -96,6 +103,8 @@ class Crew(Generic[Result]):
 
     def stop(self) -> None:
         """Have every worker end as soon as it can, without waiting for them; harmless when they have ended."""
+        if os.getpid() != self._process:
+            return  # there are none, and one of them may have had the lock
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

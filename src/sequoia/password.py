@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from sequoia.auth import Grant, Token, TokenKey, TokenStore, basic
+from sequoia.auth import Grant, basic
 from sequoia.calls import Call, Expects
+from sequoia.tokens import Token, TokenKey, TokenStore
 
 __all__ = ["PasswordGrant", "PasswordLogin", "User"]
 

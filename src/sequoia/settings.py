@@ -14,11 +14,12 @@ from typing import Any, Literal, TypedDict
 import httpx2
 
 from sequoia._version import __version__
-from sequoia.auth import PROCESS_TOKENS, Anonymous, AuthType, ClientGrant, Credential, OwnToken, TokenStore
+from sequoia.auth import Anonymous, AuthType, ClientGrant, Credential, OwnToken
 from sequoia.clock import Clock, SystemClock
 from sequoia.names import suggestion
 from sequoia.password import PasswordGrant, PasswordLogin, User
 from sequoia.retry import RetryPolicy
+from sequoia.tokens import PROCESS_TOKENS, MemoryTokenStore, TokenStore
 from sequoia.urls import check_http_url
 
 __all__ = ["ClientOptions", "Settings"]
@@ -37,6 +38,7 @@ class ClientOptions(TypedDict, total=False):
     grant_client_id: str | None
     grant_client_secret: str | None
     byo_token: str | Callable[[], str] | None
+    token_store: TokenStore | None
     username: str | None
     password: str | None
     directory: str | None
@@ -73,6 +75,8 @@ class Settings:
         grant_client_id: OAuth2 client id, for `CLIENT_GRANT`; for `PASSWORD` by the OAuth password grant as well.
         grant_client_secret: OAuth2 client secret, likewise.
         byo_token: A bearer token, or for `BYO_TOKEN` also a function that returns one.
+        token_store: Where `CLIENT_GRANT` keeps its token, such as a `FileTokenStore`; None for memory,
+            where all clients of the process with the same credentials find it.
         username: Name of an end user, for `PASSWORD`: `name`, or `directory\name`.
         password: The user's password.
         directory: The user's directory, if `username` has none in it.
@@ -108,6 +112,7 @@ class Settings:
     grant_client_id: str | None = field(default=None, repr=False)
     grant_client_secret: str | None = field(default=None, repr=False)
     byo_token: str | Callable[[], str] | None = field(default=None, repr=False)
+    token_store: TokenStore | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     directory: str | None = None
@@ -207,10 +212,19 @@ class Settings:
                     "AuthType.PASSWORD needs both of grant_client_id and grant_client_secret, for the OAuth password "
                     "grant, or neither"
                 )
+        self._check_token_store()
         if self.byo_token is not None:
             OwnToken(self.byo_token)
         if self.auth_type is AuthType.CLIENT_GRANT and callable(self.byo_token):
             raise ValueError("a byo_token that is a function needs auth_type=AuthType.BYO_TOKEN")
+
+    def _check_token_store(self) -> None:
+        if self.token_store is None:
+            return
+        if not all(callable(getattr(self.token_store, name, None)) for name in ("get", "put", "discard")):
+            raise ValueError(f"token_store must have the methods of a TokenStore, not be {self.token_store!r}")
+        if self.auth_type is AuthType.PASSWORD:
+            raise ValueError("token_store is for a client's token: that of a user stays in the memory of the process")
 
     @property
     def timeout(self) -> httpx2.Timeout:
@@ -263,8 +277,10 @@ class Settings:
 
     @property
     def _tokens(self) -> TokenStore:
-        """The process' tokens; a client with a clock of its own keeps its own, whose times mean something else."""
-        return PROCESS_TOKENS if isinstance(self.clock, SystemClock) else TokenStore()
+        """The caller's store or the process' one; with a clock of its own, whose times mean something else, its own."""
+        if self.token_store is not None:
+            return self.token_store
+        return PROCESS_TOKENS if isinstance(self.clock, SystemClock) else MemoryTokenStore()
 
     def new_correlation_id(self) -> str:
         """The `X-Correlation-ID` of one operation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,6 +72,7 @@ class Routes(Generic[Http]):
         self._limit = settings.max_response_bytes
         self._in_flight = 0
         self._closed = False
+        self._process = os.getpid()
 
     def request(self, call: Call, headers: Mapping[str, str]) -> httpx2.Request:
         """The HTTP request for a call: the client's headers, the call's own over them, and `headers` over both.
@@ -98,10 +100,27 @@ class Routes(Generic[Http]):
                 return client
         return None
 
+    def check_process(self) -> None:
+        """Refuse to work in a process that was forked: it shares the connections, and would get others' answers.
+
+        Raises:
+            ClientError: This is another process than that of the client.
+        """
+        if os.getpid() != self._process:
+            raise ClientError(
+                f"this client was made in another process, {self._process}, from which this one, {os.getpid()}, was "
+                "forked: make a client in each process"
+            )
+
+    def _check_open(self) -> None:
+        self.check_process()
+        if self._closed:
+            raise ClientError("the client is closed")
+
     @property
     def _idle(self) -> bool:
         """Whether the connections can be closed: under a request, one that it opens afterwards would stay open."""
-        return self._closed and not self._in_flight
+        return self._closed and not self._in_flight and os.getpid() == self._process
 
     def _all(self) -> list[Http]:
         clients: list[Http] = [client for _, client in self._routes]
@@ -155,7 +174,7 @@ class Channels(Routes[httpx2.Client]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._counting = threading.RLock()  # reentrant: a signal may close the client in the middle of a count
-        weakref.finalize(self, _close, self._all())
+        weakref.finalize(self, _abandon, weakref.ref(self), self._all(), self._process)
 
     def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
         """Send a call's request and read its answer.
@@ -165,9 +184,9 @@ class Channels(Routes[httpx2.Client]):
             DecodeError: The answer is larger than `max_response_bytes`.
             httpx2.HTTPError: There is no answer.
         """
+        self._check_open()
         with self._counting:
-            if self._closed:
-                raise ClientError("the client is closed")
+            self._check_open()
             self._in_flight += 1
         try:
             response = self.for_url(call.url).send(self.request(call, headers), stream=True)
@@ -183,15 +202,28 @@ class Channels(Routes[httpx2.Client]):
         self._hang_up()
 
     def _hang_up(self) -> None:
+        if os.getpid() != self._process:
+            return  # where the lock may be held by a thread that this process does not have
         with self._counting:
             if not self._idle:
                 return
-        _close(self._all())
+        _close(self._all(), self._process)
 
 
-def _close(clients: Iterable[httpx2.Client]) -> None:
-    for client in clients:
-        client.close()
+def _abandon(channels: weakref.ref[Channels], clients: Iterable[httpx2.Client], process: int) -> None:
+    """Close the connections of a client that is gone, or of a program that ends.
+
+    Threads that are still at work when the program ends keep theirs: they would complain into its last words.
+    """
+    if channels() is None or threading.active_count() == 1:
+        _close(clients, process)
+
+
+def _close(clients: Iterable[httpx2.Client], process: int) -> None:
+    """Close connections, but not in a process that was forked: they are those of its parent."""
+    if os.getpid() == process:
+        for client in clients:
+            client.close()
 
 
 def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:

@@ -19,8 +19,8 @@ from tests.contract.portal import blocking
 from tests.contract.servers import Respond, TinyServer
 
 from sequoia import Client
-from sequoia.auth import PROCESS_TOKENS
 from sequoia.sandbox import Sandbox
+from sequoia.tokens import PROCESS_TOKENS
 
 
 class Connect(Protocol):

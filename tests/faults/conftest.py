@@ -8,7 +8,7 @@ import pytest
 from tests.contract.conftest import client, connect, owner, portals, running, sandbox, serve
 from tests.faults.raw import RawPlatform
 
-from sequoia.auth import PROCESS_TOKENS
+from sequoia.tokens import PROCESS_TOKENS
 
 __all__ = ["client", "connect", "owner", "platform", "portals", "running", "sandbox", "serve"]
 

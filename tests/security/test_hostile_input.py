@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sequoia import field, where
-from sequoia.auth import ClientGrant, TokenStore
+from sequoia.auth import ClientGrant
 from sequoia.calls import Answer, Call, Expects, decode_json, judge
 from sequoia.descriptor import Descriptor, FieldType
 from sequoia.error import AuthorisationError, ClientError, DecodeError, HttpError
@@ -31,6 +31,7 @@ from sequoia.paging import Chain
 from sequoia.patterns import fits
 from sequoia.response import Response
 from sequoia.retry import retry_after_seconds
+from sequoia.tokens import MemoryTokenStore
 from sequoia.urls import origin, resolve_link
 from sequoia.validation import Purpose, faults_in
 
@@ -154,7 +155,7 @@ def test_a_refusal_cannot_forge_a_line_of_the_log() -> None:
 
 @pytest.mark.parametrize("lifetime", ["1e400", "Infinity", "-Infinity", "NaN", "1" * 400, "[]", '"soon"', "{}"])
 def test_a_lifetime_that_is_none_is_no_token_or_one_that_lasts(lifetime: str) -> None:
-    grant = ClientGrant(f"{SERVICE}/oauth/token", "id", "secret", TokenStore())
+    grant = ClientGrant(f"{SERVICE}/oauth/token", "id", "secret", MemoryTokenStore())
     call = Call("POST", f"{SERVICE}/oauth/token", expects=Expects.BYTES)
     body = f'{{"access_token": "abc", "expires_in": {lifetime}}}'.encode()
 

@@ -28,10 +28,10 @@ from tests.security.platforms import (
 from tests.security.socks import SocksServer
 
 from sequoia import AuthType, Client
-from sequoia.auth import PROCESS_TOKENS
 from sequoia.error import ClientError, HttpError
 from sequoia.secrecy import HIDDEN
 from sequoia.settings import Settings
+from sequoia.tokens import PROCESS_TOKENS
 
 USER = {"auth_type": AuthType.PASSWORD, "username": "people\\ann", "password": PASSWORD}
 NO_CLIENT = {"grant_client_id": None, "grant_client_secret": None}

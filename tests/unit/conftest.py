@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-import sequoia.auth
+import sequoia.tokens
 from sequoia import Client, InstantClock
 
 REGISTRY = "https://registry.test/services/acme"
@@ -99,6 +99,6 @@ def _nothing(request: httpx2.Request) -> httpx2.Response:
 def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     """A platform, and a process that has no token yet."""
     monkeypatch.delenv("OAUTHLIB_INSECURE_TRANSPORT", raising=False)
-    sequoia.auth.PROCESS_TOKENS.clear()
+    sequoia.tokens.PROCESS_TOKENS.clear()
     yield Platform()
-    sequoia.auth.PROCESS_TOKENS.clear()
+    sequoia.tokens.PROCESS_TOKENS.clear()

@@ -10,9 +10,10 @@ import httpx2
 import pytest
 from oauthlib.oauth2 import InvalidClientError, InvalidGrantError
 
-from sequoia.auth import Anonymous, AuthType, ClientGrant, OwnToken, Token, TokenKey, TokenStore, check_secure, refusal
+from sequoia.auth import Anonymous, AuthType, ClientGrant, OwnToken, check_secure, refusal
 from sequoia.calls import Answer, Call, Expects, judge
 from sequoia.error import AuthorisationError, http_error
+from sequoia.tokens import MemoryTokenStore, Token, TokenKey, TokenStore
 
 URL = "https://identity.test/oauth/token"
 SECRET = "s3cr3t-v4lue"
@@ -22,7 +23,7 @@ NOW = 1000.0
 def _grant(
     store: TokenStore | None = None, *, secret: str = SECRET, own: str | None = None, name: str = "id"
 ) -> ClientGrant:
-    return ClientGrant(URL, name, secret, store or TokenStore(), own)
+    return ClientGrant(URL, name, secret, store or MemoryTokenStore(), own)
 
 
 def _renewal(grant: ClientGrant) -> Call:
@@ -66,14 +67,14 @@ def test_credentials_beyond_ascii_are_sent_as_utf_8() -> None:
 
 
 def test_the_same_credentials_share_one_token() -> None:
-    store = TokenStore()
+    store = MemoryTokenStore()
     token = _accept(_grant(store), access_token="t1", expires_in=3600)
     assert _grant(store).current(NOW) == token
 
 
 @pytest.mark.parametrize("other", [{"secret": "wrong"}, {"name": "someone"}])
 def test_other_credentials_find_nobody_elses_token(other: dict[str, str]) -> None:
-    store = TokenStore()
+    store = MemoryTokenStore()
     _accept(_grant(store), access_token="t1", expires_in=3600)
     assert _grant(store, **other).current(NOW) is None
 
@@ -131,7 +132,7 @@ def test_a_token_that_was_replaced_meanwhile_stays_when_the_old_one_is_refused()
 
 
 def test_a_token_of_ones_own_comes_first_and_is_not_shared() -> None:
-    store = TokenStore()
+    store = MemoryTokenStore()
     grant = _grant(store, own="own")
     mine = grant.current(NOW)
     assert mine is not None
@@ -143,7 +144,7 @@ def test_a_token_of_ones_own_comes_first_and_is_not_shared() -> None:
 
 
 def test_a_store_can_be_emptied() -> None:
-    store = TokenStore()
+    store = MemoryTokenStore()
     store.put(TokenKey(URL, "id", "x"), Token("t"))
     store.clear()
     assert store.get(TokenKey(URL, "id", "x")) is None

@@ -12,11 +12,12 @@ import httpx2
 import pytest
 
 from sequoia import AuthType, Client, InstantClock
-from sequoia.auth import Grant, TokenKey, TokenStore
+from sequoia.auth import Grant
 from sequoia.calls import Call, Expects, judge, redirected
 from sequoia.error import AuthorisationError, ConnectionError, HttpError, TooManyRedirects, http_error
 from sequoia.password import PasswordGrant, PasswordLogin, User
 from sequoia.settings import Settings
+from sequoia.tokens import MemoryTokenStore, TokenKey
 
 REGISTRY = "https://registry.test/services/acme"
 LOGIN = "https://identity.test/pauth/token"
@@ -28,7 +29,7 @@ NOW = 1000.0
 
 
 def _grant(**changes: Any) -> PasswordGrant:
-    given: dict[str, Any] = {"user": ANN, "client_id": "id", "client_secret": SECRET, "store": TokenStore()}
+    given: dict[str, Any] = {"user": ANN, "client_id": "id", "client_secret": SECRET, "store": MemoryTokenStore()}
     return PasswordGrant(OAUTH, **(given | changes))
 
 
@@ -82,7 +83,7 @@ def test_a_user_who_is_not_fully_given_is_a_value_error(options: dict[str, Any],
 
 
 def test_a_login_is_json_without_any_client() -> None:
-    call = _call(PasswordLogin(LOGIN, ANN, TokenStore()))
+    call = _call(PasswordLogin(LOGIN, ANN, MemoryTokenStore()))
     assert (call.method, call.url) == ("POST", LOGIN)
     assert json.loads(call.body or b"") == {"username": r"acme\ann", "password": PASSWORD}
     assert call.headers == {"Content-Type": "application/vnd.piksel+json", "Accept": "application/json"}
@@ -100,7 +101,9 @@ def test_a_password_grant_is_a_form_with_the_client_in_a_header() -> None:
     assert not call.authenticated
 
 
-@pytest.mark.parametrize("credential", [PasswordLogin(LOGIN, ANN, TokenStore()), _grant()], ids=["login", "grant"])
+@pytest.mark.parametrize(
+    "credential", [PasswordLogin(LOGIN, ANN, MemoryTokenStore()), _grant()], ids=["login", "grant"]
+)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_password_follows_no_redirect_to_another_origin(credential: Grant, status: int) -> None:
     call = _call(credential)
@@ -127,7 +130,7 @@ def test_the_options_choose_the_way() -> None:
 
 
 def test_the_same_user_shares_one_token() -> None:
-    store = TokenStore()
+    store = MemoryTokenStore()
     first = PasswordLogin(LOGIN, ANN, store)
     token = first.accept(judge(_call(first), httpx2.Response(200, json={"access_token": "t1"}), now=NOW), NOW)
     assert token.renew_at is None
@@ -143,21 +146,21 @@ def test_a_token_with_a_lifetime_is_renewed_ahead() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        PasswordLogin(LOGIN, User(r"acme\ann", "wrong"), TokenStore()),
-        PasswordLogin(LOGIN, User(r"acme\bob", PASSWORD), TokenStore()),
-        PasswordLogin("https://other.test/pauth/token", ANN, TokenStore()),
-        PasswordLogin(OAUTH, ANN, TokenStore()),
+        PasswordLogin(LOGIN, User(r"acme\ann", "wrong"), MemoryTokenStore()),
+        PasswordLogin(LOGIN, User(r"acme\bob", PASSWORD), MemoryTokenStore()),
+        PasswordLogin("https://other.test/pauth/token", ANN, MemoryTokenStore()),
+        PasswordLogin(OAUTH, ANN, MemoryTokenStore()),
         _grant(user=User(r"acme\ann", "wrong")),
         _grant(client_id="other"),
         _grant(client_secret="wrong"),
     ],
 )
 def test_nobody_else_has_the_key_of_a_user(other: Grant) -> None:
-    assert other.key not in {PasswordLogin(LOGIN, ANN, TokenStore()).key, _grant().key}
+    assert other.key not in {PasswordLogin(LOGIN, ANN, MemoryTokenStore()).key, _grant().key}
 
 
 def test_the_key_holds_a_digest_that_does_not_give_the_password_away() -> None:
-    key = PasswordLogin(LOGIN, ANN, TokenStore()).key
+    key = PasswordLogin(LOGIN, ANN, MemoryTokenStore()).key
     assert key == TokenKey(LOGIN, r"acme\ann", key.secret_digest)
     assert PASSWORD not in repr(key)
     assert len(key.secret_digest) == 64
@@ -165,7 +168,7 @@ def test_the_key_holds_a_digest_that_does_not_give_the_password_away() -> None:
 
 def test_no_repr_shows_a_password() -> None:
     given: Any = {"auth_type": AuthType.PASSWORD, "username": r"acme\ann", "password": PASSWORD}
-    login = PasswordLogin(LOGIN, ANN, TokenStore())
+    login = PasswordLogin(LOGIN, ANN, MemoryTokenStore())
     for thing in (ANN, login, _call(login), _grant(), _call(_grant()), Settings.of(REGISTRY, given)):
         assert PASSWORD not in repr(thing)
         assert SECRET not in repr(thing)
@@ -226,12 +229,12 @@ def test_an_unreachable_identity_service_shows_no_password() -> None:
 
 
 def test_an_answer_without_a_token_is_no_token() -> None:
-    grant = PasswordLogin(LOGIN, ANN, TokenStore())
+    grant = PasswordLogin(LOGIN, ANN, MemoryTokenStore())
     with pytest.raises(AuthorisationError, match="holds no bearer token"):
         grant.accept(judge(_call(grant), httpx2.Response(200, json={"token": "t0k3n"}), now=NOW), NOW)
 
 
 def test_what_is_common_to_grants_asks_for_nothing_by_itself() -> None:
     with pytest.raises(NotImplementedError):
-        Grant(TokenKey(LOGIN, "x", "y"), TokenStore()).renewal()
+        Grant(TokenKey(LOGIN, "x", "y"), MemoryTokenStore()).renewal()
     assert http_error(401, "x").status_code == 401

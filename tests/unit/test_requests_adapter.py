@@ -11,6 +11,7 @@ import requests
 import requests_mock
 
 import sequoia.auth
+import sequoia.tokens
 from sequoia import AuthType, Client, Criteria, Inclusion, InstantClock
 from sequoia.error import ConnectionError, DecodeError, NotFound, Timeout, TooManyRedirects
 
@@ -21,7 +22,7 @@ CONTENTS = "http://mock-metadata/data/contents"
 @pytest.fixture
 def adapter(monkeypatch: pytest.MonkeyPatch) -> requests_mock.Adapter:
     monkeypatch.delenv("OAUTHLIB_INSECURE_TRANSPORT", raising=False)
-    sequoia.auth.PROCESS_TOKENS.clear()
+    sequoia.tokens.PROCESS_TOKENS.clear()
     made = requests_mock.Adapter()
     services = [{"name": name, "location": f"http://mock-{name}"} for name in ("identity", "metadata")]
     made.register_uri("GET", MOCK, json={"services": services})

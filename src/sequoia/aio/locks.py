@@ -1,27 +1,28 @@
-"""The locks around the renewal of a token, for tasks: one at a time for each set of credentials in an event loop."""
+"""Who renews a token: one task at a time for each set of credentials in an event loop."""
 
 from __future__ import annotations
 
 import anyio
 from anyio.lowlevel import RunVar
 
-from sequoia.auth import TokenKey
+from sequoia.locks import Renewals
+from sequoia.tokens import TokenKey
 
-__all__ = ["own_renewal_lock", "renewal_lock"]
+__all__ = ["own_renewals", "renewals"]
 
-_RENEWALS: RunVar[dict[TokenKey, anyio.Lock]] = RunVar("sequoia_renewals")
+_RENEWALS: RunVar[dict[TokenKey, Renewals[anyio.Lock]]] = RunVar("sequoia_renewals")
 
 
-def renewal_lock(key: TokenKey) -> anyio.Lock:
-    """The lock for these credentials in the event loop that runs."""
+def renewals(key: TokenKey) -> Renewals[anyio.Lock]:
+    """Those with these credentials in the event loop that runs."""
     try:
-        locks = _RENEWALS.get()
+        known = _RENEWALS.get()
     except LookupError:
-        locks = {}
-        _RENEWALS.set(locks)
-    return locks.setdefault(key, anyio.Lock())
+        known = {}
+        _RENEWALS.set(known)
+    return known.setdefault(key, Renewals(anyio.Lock()))
 
 
-def own_renewal_lock() -> anyio.Lock:
-    """A lock for a client whose token nobody else uses."""
-    return anyio.Lock()
+def own_renewals() -> Renewals[anyio.Lock]:
+    """Those of a client whose token nobody else uses."""
+    return Renewals(anyio.Lock())

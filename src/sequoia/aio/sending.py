@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 
 from sequoia.aio.gate import AsyncGate, AsyncPlace
-from sequoia.aio.locks import own_renewal_lock, renewal_lock
+from sequoia.aio.locks import own_renewals, renewals
 from sequoia.aio.transport import AsyncChannels
-from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, Token, refusal
+from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, refusal
 from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected
 from sequoia.error import HttpError, NotFound, RequestError, TooManyRedirects
+from sequoia.locks import CLAIM_INTERVAL, CLAIM_PATIENCE, SHARED_FAILURES
 from sequoia.operations import combined
 from sequoia.pace import News
 from sequoia.retry import EmptyRule, Operation, Tries
 from sequoia.settings import Settings
+from sequoia.tokens import Token
 from sequoia.transport import transport_error
 from sequoia.urls import Origin, origin, without_user_info
 
@@ -49,7 +52,7 @@ class AsyncSender:
         self._trusted: frozenset[Origin] = frozenset()
         self._trusted_prefixes: tuple[str, ...] = ()
         self._wary: frozenset[Origin] = frozenset()
-        self._own_renewal = own_renewal_lock()
+        self._own_renewals = own_renewals()
 
     async def authenticate(self, credential: Credential, trusted: Collection[str]) -> None:
         """Send this credential's token with every call to a trusted origin from now on, and get it if need be.
@@ -84,7 +87,12 @@ class AsyncSender:
         return not isinstance(self._credential, Anonymous)
 
     def operation(self, strategy: Mapping[str, Any] | None = None, empty_rule: EmptyRule | None = None) -> Operation:
-        """A new operation, with a correlation id of its own; the arguments replace the client's retry policy."""
+        """A new operation, with a correlation id of its own; the arguments replace the client's retry policy.
+
+        Raises:
+            ClientError: The client is that of another process; said here, before any lock is waited for.
+        """
+        self.channels.check_process()
         return Operation(self.settings.new_correlation_id(), self._policy.for_call(strategy, empty_rule))
 
     async def send(self, call: Call, operation: Operation) -> Answer:
@@ -146,6 +154,13 @@ class AsyncSender:
             self._gate.leave(place)
         return answer
 
+    def __reduce__(self) -> NoReturn:
+        # Said for everything that holds a sender: services, endpoints, the pages of a browse.
+        raise TypeError(
+            "what belongs to a client holds its connections and cannot cross a process: make a client in each process, "
+            "and hand over resources or responses"
+        )
+
     async def _try(self, call: Call, operation: Operation) -> Answer:
         """One try: a token, the request, its redirects; a refused token is renewed and does not count as a try."""
         refused: Token | None = None
@@ -196,20 +211,45 @@ class AsyncSender:
     async def _renew(self, refused: Token | None, operation: Operation) -> Token | None:
         """A token that is current and not the refused one; whoever comes second finds the one that the first got."""
         key = self._credential.key
-        async with self._own_renewal if key is None else renewal_lock(key):
+        turns = self._own_renewals if key is None else renewals(key)
+        failures = turns.failures
+        async with turns.lock:
             if refused is not None:
                 self._credential.refuse(refused)
             current = self._credential.current(self._clock.monotonic())
             if current is not None:
                 return current
+            turns.check(failures)
             renewal = self._credential.renewal()
             if not isinstance(renewal, Call):
                 return renewal
             try:
-                answer = await self.send(renewal, Operation(operation.correlation_id, self._renewal_policy))
-            except HttpError as error:
-                refused_grant = refusal(error, self._credential.options)
-                if refused_grant is None:
-                    raise
-                raise refused_grant from error
-            return self._credential.accept(answer, self._clock.monotonic())
+                with await self._claim():
+                    return await self._granted(renewal, operation)
+            except SHARED_FAILURES as error:
+                turns.fail(error)
+                raise
+
+    async def _claim(self) -> AbstractContextManager[object]:
+        """The right to renew, once no other process has it; a process that takes too long loses it."""
+        until = self._clock.monotonic() + CLAIM_PATIENCE
+        while self._clock.monotonic() < until:
+            claim = self._credential.claim()
+            if claim is not None:
+                return claim
+            await self._clock.asleep(CLAIM_INTERVAL)
+        return nullcontext()
+
+    async def _granted(self, renewal: Call, operation: Operation) -> Token:
+        """The token that a request gets, unless another process got one meanwhile."""
+        current = self._credential.current(self._clock.monotonic())
+        if current is not None:
+            return current
+        try:
+            answer = await self.send(renewal, Operation(operation.correlation_id, self._renewal_policy))
+        except HttpError as error:
+            refused_grant = refusal(error, self._credential.options)
+            if refused_grant is None:
+                raise
+            raise refused_grant from error
+        return self._credential.accept(answer, self._clock.monotonic())

@@ -11,7 +11,6 @@ from anyio import to_thread
 
 from sequoia.aio.network import bound_network, read_body
 from sequoia.calls import Call
-from sequoia.error import ClientError
 from sequoia.settings import Settings
 from sequoia.transport import Library, Routes, adapter_transport
 
@@ -59,8 +58,7 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
 
     async def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
         """Send a call's request and read its answer; errors as `Channels.send`."""
-        if self._closed:
-            raise ClientError("the client is closed")
+        self._check_open()
         self._in_flight += 1
         try:
             response = await self.for_url(call.url).send(self.request(call, headers), stream=True)
