@@ -153,8 +153,8 @@ def test_a_refusal_cannot_forge_a_line_of_the_log() -> None:
     assert caught.value.message["error"].startswith("Bad\r\n")  # the body itself is there as it came
 
 
-@pytest.mark.parametrize("lifetime", ["1e400", "Infinity", "-Infinity", "NaN", "1" * 400, "[]", '"soon"', "{}"])
-def test_a_lifetime_that_is_none_is_no_token_or_one_that_lasts(lifetime: str) -> None:
+@pytest.mark.parametrize("lifetime", ["1e400", "Infinity", "-Infinity", "NaN", "[]", '"soon"', "{}"])
+def test_a_lifetime_that_is_none_is_no_token(lifetime: str) -> None:
     grant = ClientGrant(f"{SERVICE}/oauth/token", "id", "secret", MemoryTokenStore())
     call = Call("POST", f"{SERVICE}/oauth/token", expects=Expects.BYTES)
     body = f'{{"access_token": "abc", "expires_in": {lifetime}}}'.encode()
