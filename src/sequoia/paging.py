@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+from urllib.parse import unquote_plus
 
 from sequoia.calls import Answer, Call
 from sequoia.error import DecodeError, PaginationLoopError
 from sequoia.response import Resolver
-from sequoia.urls import query_value, resolve_link
+from sequoia.urls import resolve_link
 
 __all__ = ["Beginning", "Chain"]
+
+_TOKEN = re.compile(r"[?&]continue=([^&#]*)")
+_ENCODED = re.compile(r"[%+]")
 
 
 class Beginning(NamedTuple):
@@ -37,6 +42,7 @@ class Chain:
         self._location = location
         # Hashes, not links: what is remembered of a page read is eight bytes.
         self._seen: set[int] = set()
+        self._followed: str | None = None
 
     def branch(self) -> Chain:
         """A walk of its own on the same service."""
@@ -55,7 +61,8 @@ class Chain:
 
     def after(self, call: Call, link: object) -> Call:
         """The call for the page that `link` leads to, from the page that `call` asked for; errors as `next_call`."""
-        self._seen.add(_mark(call.url))  # the first page was not reached by a link
+        if call.url != self._followed:
+            self._seen.add(_mark(call.url))  # the first page was not reached by a link
         return self.follow(link, call)
 
     def follow(self, link: object, call: Call) -> Call:
@@ -66,13 +73,17 @@ class Chain:
             message = f"the answer leads back to a page that was read before: {link!r:.200}"
             raise PaginationLoopError(message, None, str(link))
         self._seen.add(mark)
+        self._followed = url
         return Call("GET", url, headers=call.headers, key=call.key, includes=call.includes, expects=call.expects)
 
 
 def _mark(url: str) -> int:
     """What tells a page from the others: its token or, where pages are numbered, its URL."""
-    token = query_value(url, "continue")
-    return hash(url if token in (None, "true") else token)
+    found = _TOKEN.search(url)
+    if found is None or found[1] == "true":
+        return hash(url)
+    # A token may be spelled in two ways; most have nothing to decode, and a scan comes by here with every page.
+    return hash(unquote_plus(found[1]) if _ENCODED.search(found[1]) else found[1])
 
 
 def _next_link(answer: Answer) -> object | None:
