@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from sequoia.browsing import PageBrowser, Walk
-from sequoia.bulk import BulkOptions
-from sequoia.bulking import Bulk
 from sequoia.calls import Call
 from sequoia.checking import Question
 from sequoia.collection import Collection
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.descriptor import ResourceType
-from sequoia.drafts import draft
-from sequoia.error import HttpError
+from sequoia.error import Fault, HttpError
 from sequoia.linked import warn_of_linked_errors
 from sequoia.operations import BusinessPath, Refs, field_names, version_conflict
 from sequoia.paging import Beginning
-from sequoia.patching import Changes, Patch
 from sequoia.payload import resource_of
-from sequoia.report import BulkReport
 from sequoia.response import Response
 from sequoia.retry import EmptyRule, Operation
 from sequoia.routes import RoutePath
 from sequoia.sending import Sender
-from sequoia.sources import Source
 from sequoia.urls import Params
-from sequoia.validation import Fault, Purpose, faults_in
+
+if TYPE_CHECKING:
+    from sequoia.bulk import BulkOptions
+    from sequoia.bulking import Bulk
+    from sequoia.patching import Changes
+    from sequoia.report import BulkReport
+    from sequoia.sources import Source
+
+# What not every program needs is imported where it is used: `import sequoia` is to take no longer than it must.
 
 __all__ = ["BusinessEndpoint", "Endpoint", "RouteEndpoint", "Strategy"]
 
@@ -172,6 +174,8 @@ class Endpoint(Collection):
                 whatever only the service sets.
             ClientError: The descriptor cannot be read.
         """
+        from sequoia.drafts import draft  # noqa: PLC0415 - see above
+
         return draft(self.descriptor, owner, name, fields)
 
     def validate(self, resource: Any) -> list[Fault]:
@@ -192,6 +196,8 @@ class Endpoint(Collection):
             ValueError: It holds no resource, or several.
             ClientError: The descriptor cannot be read.
         """
+        from sequoia.validation import Purpose, faults_in  # noqa: PLC0415 - see above
+
         return faults_in(self.descriptor, resource_of(resource, self._path.key), Purpose.WHOLE)
 
     def patch(self, owner: str | None, ref: str, changes: Changes, *, tries: int = 5) -> Response:
@@ -223,6 +229,8 @@ class Endpoint(Collection):
             NotMatchingVersion: Somebody else was faster each time; or an update broke off, and what is there now does
                 not tell whether it went through: a function is not applied on top of its own work.
         """
+        from sequoia.patching import Patch  # noqa: PLC0415 - see above
+
         patch = Patch(self._path, owner, ref, changes, tries)
         operation = self._sender.operation()
         descriptor = self._described.read(operation.without_empty_rule())
@@ -281,6 +289,8 @@ class Endpoint(Collection):
         return self._bulk().delete(owner, refs, options)
 
     def _bulk(self) -> Bulk:
+        from sequoia.bulking import Bulk  # noqa: PLC0415 - see above
+
         return Bulk(self._sender, self._described, self._path, partial(self._ask, Question(self._path.key, None)))
 
     def _send(self, call: Call, operation: Operation) -> Response:

@@ -194,7 +194,8 @@ class Channels(Routes[httpx2.Client]):
         finally:
             with self._counting:
                 self._in_flight -= 1
-            self._hang_up()
+            if self._closed:
+                self._hang_up()
 
     def close(self) -> None:
         """Send nothing more, and close every connection as soon as no request is under way."""

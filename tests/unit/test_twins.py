@@ -94,10 +94,21 @@ class Unasync(ast.NodeTransformer):
             node.value = re.sub(r"\bAsync(?=[A-Z])", "", node.value)
         return node
 
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        module = (node.module or "").replace("sequoia.aio.", "sequoia.")
+        return ast.ImportFrom(module, [ast.alias(_sync(name.name), name.asname) for name in node.names], node.level)
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if ast.unparse(node) in {"anyio.Lock", "anyio.Event", "anyio.Semaphore"}:
             return ast.parse(f"threading.{node.attr}", mode="eval").body
         return self.generic_visit(node)
+
+
+def _imports_in_order(function: ast.FunctionDef) -> None:
+    """Sort the imports of a function: the names of modules, by which they are sorted, are others in the twin."""
+    where = [place for place, node in enumerate(function.body) if isinstance(node, ast.ImportFrom)]
+    for place, node in zip(where, sorted((function.body[place] for place in where), key=ast.unparse), strict=True):
+        function.body[place] = node
 
 
 def _sync(name: str) -> str:
@@ -109,11 +120,14 @@ def _pieces(path: Path) -> dict[str, str]:
     tree = Unasync().visit(ast.parse(path.read_text(encoding="utf-8")))
     pieces: dict[str, str] = {}
     for node in ast.fix_missing_locations(tree).body[1:]:
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.Import | ast.ImportFrom) or (
+            isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
             continue
         if isinstance(node, ast.ClassDef):
             for part in node.body:
                 if isinstance(part, ast.FunctionDef):
+                    _imports_in_order(part)
                     pieces[f"{node.name}.{part.name}"] = ast.unparse(part)
             node.body = [part for part in node.body if not isinstance(part, ast.FunctionDef)] or [ast.Pass()]
         text = ast.unparse(node)

@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
-from sequoia.aio.changing import AsyncResourceChanges
 from sequoia.aio.describing import AsyncDescribed
-from sequoia.aio.scanning import AsyncScan, AsyncWay
 from sequoia.aio.sending import AsyncSender
 from sequoia.calls import Answer, Call
-from sequoia.changes import ChangesOptions, Following
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
 from sequoia.error import BadRequest, NotFound
 from sequoia.operations import ResourcePath, field_names
-from sequoia.pages import PageReader
 from sequoia.retry import Operation
-from sequoia.scan import Query, Scanning, ScanOptions, check_options
+
+if TYPE_CHECKING:
+    from sequoia.aio.changing import AsyncResourceChanges
+    from sequoia.aio.scanning import AsyncScan, AsyncWay
+    from sequoia.changes import ChangesOptions
+    from sequoia.scan import ScanOptions
+
+# What not every program needs is imported where it is used: `import sequoia` is to take no longer than it must.
 
 __all__ = ["AsyncCollection"]
 
@@ -83,6 +86,10 @@ class AsyncCollection:
         Raises:
             ValueError: An argument makes no sense, or `resume` is no checkpoint of this question.
         """
+        from sequoia.aio.scanning import AsyncScan  # noqa: PLC0415 - see above
+        from sequoia.pages import PageReader  # noqa: PLC0415
+        from sequoia.scan import Query, Scanning, check_options  # noqa: PLC0415
+
         check_options(options)
         query = Query.of(self._path, owner, criteria, options.get("fields"))
         name = f"{self._described.name}/{self._path.segment}"
@@ -119,6 +126,11 @@ class AsyncCollection:
         Raises:
             ValueError: An argument makes no sense, or `since` is no watermark of this question.
         """
+        from sequoia.aio.changing import AsyncResourceChanges  # noqa: PLC0415 - see above
+        from sequoia.changes import Following  # noqa: PLC0415
+        from sequoia.pages import PageReader  # noqa: PLC0415
+        from sequoia.scan import Query  # noqa: PLC0415
+
         query = Query.of(self._path, owner, criteria, options.get("fields"))
         name = f"{self._described.name}/{self._path.segment}"
         following = Following.of(name, query, PageReader(self._path.key, model, raw=raw), since, options)
@@ -134,6 +146,8 @@ class AsyncCollection:
 
     def _way(self, question: Question, strategy: Strategy) -> AsyncWay:
         """How the many requests of one operation reach the service."""
+        from sequoia.aio.scanning import AsyncWay  # noqa: PLC0415 - see above
+
         operation = self._sender.operation(strategy).without_empty_rule()
         begin, ask = partial(self._place, question), partial(self._ask, question)
         return AsyncWay(begin, ask, replace(operation, paced=True), self._sender.settings.clock)
