@@ -15,7 +15,7 @@ import httpx2
 
 from sequoia.error import DecodeError
 
-__all__ = ["Bounds", "Phase", "check_size", "left", "pieces"]
+__all__ = ["Bounds", "Phase", "check_size", "fits", "left", "pieces"]
 
 # What is sent goes out in pieces of this many bytes, so that the deadline is looked at while a slow server takes it.
 PIECE = 64 * 1024
@@ -79,6 +79,12 @@ def left(timeout: float | None, late: type[httpx2.TimeoutException]) -> float | 
 def pieces(data: bytes) -> Iterator[bytes]:
     """What is to be sent, in pieces of bounded length."""
     return (data[start : start + PIECE] for start in range(0, len(data), PIECE))
+
+
+def fits(response: httpx2.Response, limit: int) -> bool:
+    """Whether a body is known to keep to a limit before it is read: it has a length, and is what will be read."""
+    length = response.headers.get("content-length", "")
+    return length.isdecimal() and int(length[:20]) <= limit and "content-encoding" not in response.headers
 
 
 def check_size(size: int, limit: int, response: httpx2.Response) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from sequoia.bounds import check_size, left, pieces
+from sequoia.bounds import check_size, fits, left, pieces
 
 __all__ = ["BoundedBackend", "BoundedStream", "bound_network", "read_body"]
 
@@ -94,6 +94,9 @@ def read_body(response: httpx2.Response, limit: int) -> httpx2.Response:
     parts: list[bytes] = []
     size = 0
     try:
+        if fits(response, limit):
+            response.read()
+            return response
         with closing(response.iter_bytes()) as stream:  # type: ignore[type-var]  # a generator, typed as an iterator
             for part in stream:
                 size += len(part)

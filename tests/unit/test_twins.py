@@ -50,6 +50,7 @@ NAMES = {
     "aclose": "close",
     "aclosing": "closing",
     "aiter_bytes": "iter_bytes",
+    "aread": "read",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",

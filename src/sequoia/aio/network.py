@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from sequoia.bounds import check_size, left, pieces
+from sequoia.bounds import check_size, fits, left, pieces
 
 __all__ = ["AsyncBoundedBackend", "AsyncBoundedStream", "bound_network", "read_body"]
 
@@ -103,6 +103,9 @@ async def read_body(response: httpx2.Response, limit: int) -> httpx2.Response:
     parts: list[bytes] = []
     size = 0
     try:
+        if fits(response, limit):
+            await response.aread()
+            return response
         async with aclosing(response.aiter_bytes()) as stream:
             async for part in stream:
                 size += len(part)

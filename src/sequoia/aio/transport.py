@@ -68,7 +68,8 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
             raise httpx2.ReadError(str(error)) from error
         finally:
             self._in_flight -= 1
-            await self._hang_up()
+            if self._closed:
+                await self._hang_up()
 
     async def close(self) -> None:
         """Send nothing more, and close every connection as soon as no request is under way."""
