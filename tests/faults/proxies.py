@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import selectors
 import socket
 import ssl
 import threading
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 from urllib.parse import urlsplit
 
 from tests.faults.raw import PATIENCE
@@ -101,8 +102,7 @@ class Proxy:
                 path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
                 server.sendall("\r\n".join([f"{method} {path} {version}", *kept, "connection: close\r\n\r\n"]).encode())
             server.sendall(rest)
-            self._start(_pump, client, server)
-            _pump(server, client)
+            _tunnel(client, server)
 
 
 def _head(client: socket.socket) -> tuple[str, bytes]:
@@ -116,9 +116,20 @@ def _head(client: socket.socket) -> tuple[str, bytes]:
     return head.decode("latin-1"), rest
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+def _tunnel(client: socket.socket, server: socket.socket) -> None:
+    """Pass on what comes from either side until one has no more.
+
+    By one thread: two that read and write the same TLS connection at once destroy it.
+    """
+    with selectors.DefaultSelector() as selector, suppress(OSError):
+        for source, sink in ((client, server), (server, client)):
+            selector.register(source, selectors.EVENT_READ, sink)
+        while ready := selector.select(PATIENCE):
+            for key, _ in ready:
+                source, sink = cast("socket.socket", key.fileobj), key.data
+                data = source.recv(65536)
+                while isinstance(source, ssl.SSLSocket) and source.pending():
+                    data += source.recv(65536)  # what TLS has decrypted already does not wake the selector
+                if not data:
+                    return
+                sink.sendall(data)
