@@ -134,9 +134,8 @@ class Tally:
     def abandon(self, writings: Iterable[Writing], cause: BaseException) -> None:
         """Nobody waits for the end of these batches any more; nobody is told but the dead letters."""
         self._on_result = self._on_progress = None
-        for writing in writings:
-            if not self.has_noted(writing):
-                self._note(writing.abandoned(cause), _size(writing.items), writing)
+        for writing in [one for one in writings if not self.has_noted(one)]:
+            self._note(writing.abandoned(cause), _size(writing.items), writing)
 
     def report(self) -> BulkReport:
         """The report on everything so far."""

@@ -6,7 +6,7 @@ import itertools
 import json
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from operator import length_hint
 from pathlib import Path
 from types import FrameType
@@ -70,6 +70,29 @@ def test_an_interruption_waits_for_nobody_and_tells_what_is_unknown(platform: Pl
             if thread.name == "sequoia-worker":
                 thread.join()
         assert not any(b'"c"' in one.content for one in platform.requests)
+
+
+def test_a_callback_that_raises_after_the_source_did_is_told_nothing_twice(platform: Platform) -> None:
+    raised = threading.Event()
+
+    def source() -> Iterator[dict[str, str]]:
+        yield from films("a", "b", "c")
+        raised.set()
+        raise LookupError("source")
+
+    def respond(_: httpx2.Request) -> httpx2.Response:
+        assert raised.wait(10)
+        return httpx2.Response(201)
+
+    def fail(_: Result) -> None:
+        raise ArithmeticError("callback")
+
+    platform.answer_with(STORE, respond)
+    with platform.client() as client, pytest.raises(ArithmeticError) as caught:
+        client.metadata.contents.bulk_store("acme", source(), workers=4, batch_size=1, on_result=fail)
+    report: BulkReport = caught.value.report  # type: ignore[attr-defined]
+    assert report.stored >= 1
+    assert report.stored + report.failures == len(report.failed) + report.stored == 3
 
 
 class Presses:

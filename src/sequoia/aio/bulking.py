@@ -129,6 +129,9 @@ class AsyncBulkWriter:
             self._leave()
             while self._under_way and isinstance(error, Exception):
                 await self._settle()
+        except BaseException as later:  # a callback's: that is what the caller will see
+            error = later
+            raise
         finally:
             self._tally.abandon(self._under_way, error)
             error.report = self._tally.report()  # type: ignore[attr-defined]
