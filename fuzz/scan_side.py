@@ -58,6 +58,7 @@ _PAGE = (
     b'{"ref": "acme:a", "updatedAt": "2026-01-02T00:00:00.000Z", "deletedAt": "2026-01-02T00:00:00.000Z"},'
     b'{"ref": "acme:b", "updatedAt": "2026-01-03T00:00:00.000Z", "deletedAt": "2026-01-03T00:00:00.000Z"}]}'
 )
+_LAST = _PAGE.replace(b'"continue": "/data/contents?continue=b&owner=acme"', b"")
 _COUNTED = (
     b'{"meta": {"totalCount": 5000}, "contents": [{"createdAt": "2026-01-01T00:00:00.000Z"}]}',
     b'{"meta": {"totalCount": 7}, "contents": [{"createdAt": "0001-01-01T00:00:00.000Z"}]}',
@@ -128,7 +129,7 @@ def _scan_page(data: bytes) -> None:
     part = Part(Survey(QUERY, 1, ordered=False, now=0).parts[0])
     ledger = _ledger([part])
     walk = scanning.walk(SERVICE, part, None)
-    for body in (*data.split(b"\n\n"), _PAGE, _PAGE):
+    for body in (*data.split(b"\n\n"), _LAST):
         while length := sum(1 for _ in ledger.turned()):
             assert length < len(data) + len(_PAGE)
         if walk.call is None:
@@ -163,20 +164,21 @@ def _counted(call: Call, body: bytes) -> Answer | BadRequest:
 def _watermark(data: bytes) -> None:
     since = decode_json(data)
     following = Following.of(NAME, QUERY, PageReader[dict[str, Any]]("contents"), since, {})
-    _follow(following, _PAGE)
+    _follow(following, _PAGE, _PAGE)
 
 
 def _changes_page(data: bytes) -> None:
     for since in (None, msgspec.json.decode(_WATERMARK)):
-        _follow(Following.of(NAME, QUERY, PageReader[dict[str, Any]]("contents"), since, {}), data)
+        for newest in (_PAGE, data):
+            _follow(Following.of(NAME, QUERY, PageReader[dict[str, Any]]("contents"), since, {}), newest, data)
 
 
-def _follow(following: Following[dict[str, Any]], data: bytes) -> None:
+def _follow(following: Following[dict[str, Any]], newest: bytes, data: bytes) -> None:
     """Along both time stamps of a service; the watermark can be used wherever the run is left."""
     meter = Meter(None, InstantClock().monotonic)
     trails = {name: following.trail(name, SERVICE, meter) for name in (DELETED, CHANGED)}
     for trail in trails.values():
-        for body in (_PAGE, data, _PAGE, data):
+        for body in (newest, data, _LAST):
             if trail.call is None:
                 break
             assert trail.call.url.startswith(f"{SERVICE}/"), trail.call.url
