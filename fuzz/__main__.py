@@ -53,9 +53,10 @@ def _targets() -> dict[str, Target]:
     # Imported late: atheris has to see the imports of what it is to follow.
     from fuzz.client_side import TARGETS as CLIENT  # noqa: PLC0415
     from fuzz.sandbox_side import TARGETS as SANDBOX  # noqa: PLC0415
+    from fuzz.scan_side import TARGETS as SCAN  # noqa: PLC0415
 
     logging.getLogger("sequoia").setLevel(logging.CRITICAL)
-    return {target.name: target for target in (*CLIENT, *SANDBOX)}
+    return {target.name: target for target in (*CLIENT, *SCAN, *SANDBOX)}
 
 
 def _run(name: str, seconds: int, seed: int) -> bool:

@@ -135,10 +135,13 @@ class Batcher:
     Attributes:
         size: Items in a batch, at most.
         room: Bytes in a batch, at most, with a separator for each; one that is longer goes alone.
+        full: The last batch that it made, until somebody has taken it over: no item is ever nowhere, whenever Ctrl-C
+            comes.
     """
 
     size: int
     room: int
+    full: list[Item] = field(default_factory=list)
     _items: list[Item] = field(default_factory=list)
     _bytes: int = 0
 
@@ -172,8 +175,13 @@ class Batcher:
 
     def rest(self) -> list[Item]:
         """The batch that is being filled; it is left empty."""
-        items, self._items, self._bytes = self._items, [], 0
-        return items
+        self.full, self._items, self._bytes = self._items, [], 0
+        return self.full
+
+    @property
+    def held(self) -> list[Item]:
+        """Every item that it has and nobody has taken over."""
+        return [*self.full, *self._items]
 
 
 class Writing:
@@ -236,10 +244,11 @@ class Writing:
 
     def abandoned(self, cause: BaseException) -> list[Result]:
         """What became of the resources, where nobody waits for the end: unknown, unless that has come already."""
-        if len(self.results) == len(self.items):
-            return self.results
+        known = list(self.results)  # a copy: its worker may still be at work
+        # Parts are sent from the first resource to the last, and so are their results.
+        left = self.items[len(known) :]
         error = ClientError(f"given up while it was under way: {type(cause).__name__}")
-        return [item.result(error, ambiguous=True) for item in self.items]
+        return [*known, *(item.result(error, ambiguous=True) for item in left)]
 
     def _count(self, tries: int) -> None:
         self.requests += tries

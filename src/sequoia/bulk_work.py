@@ -95,12 +95,17 @@ class Storing:
         return self.path.storing(self.owner, bodies, repeatable=all(item.repeatable for item in items))
 
     def results(self, items: Sequence[Item], answer: Answer, *, wanted: bool) -> list[Result]:
-        """See `Work`. The answer lists the stored resources in the order of the request, or is empty."""
+        """See `Work`. The answer lists the stored resources in the order of the request, or is empty.
+
+        An answer that lists others says nothing about these: they were stored, and nothing more is known.
+        """
         results = [item.result() for item in items]
         stored = _resources(answer, self.path.key)
         if not wanted or len(stored) != len(items):
             return results
-        return [_answered(*pair) for pair in zip(results, stored, strict=True)]
+        answered = [_answered(*pair) for pair in zip(results, stored, strict=True)]
+        others = any(one.ref is not None and one.ref != two.ref for one, two in zip(results, answered, strict=True))
+        return results if others else answered
 
     def hopeless(self, error: ClientError) -> bool:
         """See `Work`."""
@@ -168,7 +173,7 @@ def _resources(answer: Answer, key: str) -> list[msgspec.Raw]:
     try:
         members = _ANSWER.decode(content)
         return _LIST.decode(members[key]) if key in members else []
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         where = f"{answer.call.method} {without_user_info(answer.call.url)}"
         raise DecodeError(f"the answer to {where} is not what a store answers: {error}", error) from error
 

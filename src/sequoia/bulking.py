@@ -55,7 +55,7 @@ class BulkWriter:
         self._workers = 0
         self._given: deque[Writing | None] = deque()
         self._waiting = threading.Semaphore(0)
-        self._filled: list[Item] = []
+        self._taken: tuple[Any] | Item | None = None  # of the source, and perhaps in no batch yet
         self._under_way: set[Writing] = set()
 
     def run(self, resources: Source) -> BulkReport:
@@ -67,20 +67,24 @@ class BulkWriter:
         """
         try:
             self._write(resources)
-        except BaseException as error:
-            self._end(error)
-            raise
-        finally:
-            self._dismiss()
-            self._crew.stop()
             self._tally.close()
-        return self._tally.report()
+            return self._tally.report()
+        except BaseException as error:
+            try:
+                self._end(error)
+            finally:
+                self._dismiss()
+                self._crew.stop()
+                self._tally.close()
+            raise
 
     def _write(self, resources: Source) -> None:
         for given in sourced(resources):
-            item = self._tally.item(given)
+            self._taken = (given,)
+            self._taken = item = self._tally.item(self._taken)
             if item is not None and (full := self._batcher.add(item)):
                 self._submit(full)
+            self._taken = None
             if self._tally.stopped:
                 break
         else:
@@ -96,15 +100,15 @@ class BulkWriter:
 
     def _submit(self, items: list[Item]) -> None:
         """Give a batch to a worker, as soon as one is free."""
-        self._filled = items
         while len(self._under_way) >= self._plan.workers or self._crew.ready:
             self._settle()
-        self._filled = []
         if self._tally.stopped:
             self._tally.leave(items)
+            self._batcher.full = []
             return
         writing = Writing(self._work, items, wanted=self._plan.on_result is not None)
         self._under_way.add(writing)
+        self._batcher.full = []
         self._give(writing)
         if self._workers < len(self._under_way):
             self._workers += 1
@@ -113,19 +117,38 @@ class BulkWriter:
     def _settle(self) -> None:
         """Note how one of the batches under way has ended; waits for it."""
         writing = self._crew.take()
-        self._under_way.discard(writing)
         self._tally.settle(writing)
+        self._under_way.discard(writing)  # last, so that nobody's result is lost whenever Ctrl-C comes
 
     def _end(self, error: BaseException) -> None:
         """Bring to an end what is under way, after an error; the error gets the report."""
         try:
-            self._tally.leave([*self._filled, *self._batcher.rest()])
-            # Whoever interrupts the program does not want to wait.
+            if not isinstance(error, Exception):
+                self._crew.stop()  # whoever interrupts the program does not want to wait
+            self._leave()
             while self._under_way and isinstance(error, Exception):
                 self._settle()
+        except BaseException as later:  # a callback's: that is what the caller will see
+            error = later
+            raise
         finally:
             self._tally.abandon(self._under_way, error)
             error.report = self._tally.report()  # type: ignore[attr-defined]
+
+    def _leave(self) -> None:
+        """Note what was read from the source and is not under way: once, at whatever step of its way it was."""
+        items = [item for writing in self._under_way for item in writing.items]
+        if self._tally.has_noted(self._batcher.full):
+            items += self._batcher.full
+        known = set(map(id, items))
+        # What the tally has noted without getting to the step behind that, and what is noted now.
+        self._under_way = {writing for writing in self._under_way if not self._tally.has_noted(writing)}
+        taken, held = self._taken, self._batcher.held
+        if isinstance(taken, Item):
+            held.append(taken)
+        elif taken is not None:
+            self._tally.leave_unread(taken)
+        self._tally.leave(list({id(item): item for item in held if id(item) not in known}.values()))
 
     def _dismiss(self) -> None:
         """Let the workers go."""

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Generic, TypedDict, TypeVar
 import msgspec
 
 from sequoia.calls import Answer, Call, Expects
+from sequoia.checkpoint import LONGEST_REF
 from sequoia.error import DecodeError
 from sequoia.expressions import wire_value
 from sequoia.names import suggestion
@@ -264,7 +265,7 @@ class Trail(Generic[T]):
         """Ref and time stamp of each resource of a page."""
         for one in self._following.reader.stamps(body):
             stamp = one.deleted_at if self._stamp == DELETED else one.updated_at
-            if one.ref is None or stamp is None or milliseconds(stamp) is None:
+            if one.ref is None or len(one.ref) > LONGEST_REF or stamp is None or milliseconds(stamp) is None:
                 raise DecodeError(f"a resource came without its ref, or without a time as {self._stamp}: {one.ref!r}")
             yield one.ref, stamp
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from sequoia.changes import CHANGED, DELETED, Following, Trail
 from sequoia.error import BadRequest, Forbidden
@@ -88,6 +88,12 @@ class ResourceChanges(Generic[T]):
         if self._trails.get(DELETED) is trail:
             self.sees_deletions = True
         trail.take(answer)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "changes hold their client's connections and cannot cross a process: hand over the watermark, and go on "
+            "with changes(..., since=watermark) there"
+        )
 
     def __repr__(self) -> str:
         return f"<ResourceChanges {self._following.since.endpoint}>"

@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from sequoia.error import ClientError
+from sequoia.error import ClientError, DecodeError
 from sequoia.urls import resolve_link
 
-__all__ = ["Checkpoint", "Saved"]
+__all__ = ["LONGEST_REF", "MOST", "Checkpoint", "Saved", "kept_link"]
 
 VERSION = 1
-_Ref = Annotated[str, msgspec.Meta(max_length=1000)]
-_Link = Annotated[str, msgspec.Meta(max_length=65_536)]
-_Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+MOST = 2**53
+"""The greatest number that every reader of JSON reads exactly; no catalogue has more."""
+LONGEST_REF = 1000
+"""Characters of a reference, many times what the platform allows."""
+_LONGEST_LINK = 65_536
+_Ref = Annotated[str, msgspec.Meta(max_length=LONGEST_REF)]
+_Link = Annotated[str, msgspec.Meta(max_length=_LONGEST_LINK)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 _CREATED = re.compile(rf"!\*|\*|(?:{_TIME})?/(?:{_TIME})?")
 
@@ -84,6 +90,22 @@ class Checkpoint(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         for part in found.parts or ():
             _check(part)
         return found
+
+
+def kept_link(location: str, url: str) -> str:
+    """The URL of a page on the service at `location` as a checkpoint keeps it: relative to the service.
+
+    Raises:
+        DecodeError: A resumed scan could not follow it.
+    """
+    if url.startswith(f"{location}/"):
+        link = url.removeprefix(location)
+    else:  # the same origin in another spelling
+        parts = urlsplit(url)
+        link = f"{parts.path or '/'}?{parts.query}"
+    if not link.startswith("/") or link.startswith(("//", "/\\")) or len(link) > _LONGEST_LINK:
+        raise DecodeError(f"the answer's page link is none that a scan could be resumed at: {link!r:.200}")
+    return link
 
 
 def _check(part: Saved) -> None:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from sequoia.error import ClientError
 
@@ -41,15 +41,20 @@ class Crew(Generic[Result]):
         self._error: Exception | None = None
         self._stopped = False
         self._process = os.getpid()
-        # Reentrant, as a condition's own lock is: a finalizer may stop the crew in the middle of any of these methods.
-        self._changed = threading.Condition()
+        # Reentrant: a finalizer may stop the crew in the middle of any of these methods. And taken by itself: Ctrl-C
+        # may come in the middle of a condition's `__enter__`, and would leave it locked for good.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._threads: list[threading.Thread] = []
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("workers belong to their process and cannot cross to another one: begin again in that one")
 
     def start(self, work: Callable[[], None]) -> None:
         """Begin `work` in a thread of its own; what it raises is raised by `take`."""
         # A daemon: a program that ends in the middle of a scan does not wait for answers that nobody reads.
         thread = threading.Thread(target=self._run, args=(work,), name="sequoia-worker", daemon=True)
-        with self._changed:
+        with self._lock:
             self._working += 1
             self._threads.append(thread)
         thread.start()
@@ -60,7 +65,7 @@ class Crew(Generic[Result]):
         Raises:
             Stopped: Nobody takes it any more.
         """
-        with self._changed:
+        with self._lock:
             while len(self._ready) >= self._room and not self._stopped:
                 self._changed.wait()
             self.check()
@@ -91,7 +96,7 @@ class Crew(Generic[Result]):
         """
         if os.getpid() != self._process:
             raise ClientError("the threads that work for this stayed in the parent process: begin again in this one")
-        with self._changed:
+        with self._lock:
             while not self._ready:
                 if self._error is not None:
                     raise self._error
@@ -105,14 +110,15 @@ class Crew(Generic[Result]):
         """Have every worker end as soon as it can, without waiting for them; harmless when they have ended."""
         if os.getpid() != self._process:
             return  # there are none, and one of them may have had the lock
-        with self._changed:
+        with self._lock:
             self._stopped = True
             self._changed.notify_all()
 
     def join(self) -> None:
         """Wait until every worker has ended."""
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # whoever was to start it was interrupted
+                thread.join()
 
     def _run(self, work: Callable[[], None]) -> None:
         error: Exception | None = None
@@ -122,7 +128,7 @@ class Crew(Generic[Result]):
             pass
         except Exception as failure:  # noqa: BLE001 - not judged here but handed over: `take` raises it
             error = failure
-        with self._changed:
+        with self._lock:
             self._working -= 1
             self._error = self._error or error
             self._changed.notify_all()

@@ -9,12 +9,16 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 __all__ = ["DeadLetters", "read_dead_letters", "replaced_whole"]
+
+# Bytes of a line, many times what a service takes as one resource: a file of anything else must not fill the memory.
+LONGEST_LINE = 64 * 1024 * 1024
 
 
 class DeadLetters:
@@ -37,12 +41,14 @@ class DeadLetters:
     def write(self, lines: Iterable[bytes]) -> None:
         """Write letters, and leave them to the operating system: they outlive this process."""
         for line in lines:
-            self._file.write(line)
             self._written = True
+            self._file.write(line)
         self._file.flush()
 
     def close(self) -> None:
-        """Make sure that they outlive the operating system, too."""
+        """Make sure that they outlive the operating system, too; harmless when that has been done."""
+        if self._file.closed:
+            return
         with self._file:
             if self._written:
                 os.fsync(self._file.fileno())
@@ -75,7 +81,7 @@ def read_dead_letters(path: str | os.PathLike[str]) -> Iterator[Any]:
     """The resources in a file of dead letters, one after the other, to be mended and written again.
 
     Args:
-        path: The file.
+        path: The file; a pipe will do, too, and is waited for as every reader of one waits.
 
     Yields:
         Each resource as a dict; for deletes its ref. What was no JSON in the first place comes as its text, which
@@ -86,7 +92,12 @@ def read_dead_letters(path: str | os.PathLike[str]) -> Iterator[Any]:
         OSError: The file cannot be read.
     """
     with Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number in count(1):
+            line = file.readline(LONGEST_LINE + 1)
+            if not line:
+                return
+            if len(line) > LONGEST_LINE:
+                raise ValueError(f"{os.fspath(path)}, line {number}: not a dead letter: over {LONGEST_LINE:,} bytes")
             if line.strip():
                 yield _resource(path, number, line)
 

@@ -306,7 +306,7 @@ def http_error(status_code: int, message: Any) -> HttpError:
 
     A body that is nested beyond what can be pickled is left out of it.
     """
-    if _depth(message) > _DEEPEST:
+    if too_deep(message):
         message = f"{status_code}, and a body that is nested too deeply to be shown"
     fallback = ServerError if status_code >= 500 else HttpError
     return _BY_STATUS.get(status_code, fallback)(message, status_code)
@@ -318,13 +318,13 @@ def _one_line(text: str) -> str:
     return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
-def _depth(value: Any) -> int:
-    """How deeply lists and dicts are nested in `value`, as far as that matters."""
+def too_deep(value: Any) -> bool:
+    """Whether lists and dicts are nested more deeply in `value` than can be pickled for certain."""
     depth, level = 0, [value]
     while depth <= _DEEPEST and (level := [one for one in level if isinstance(one, dict | list)]):
         depth += 1
         level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
-    return depth
+    return depth > _DEEPEST
 
 
 class _Parts(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, is_typeddict
 import msgspec
 
 from sequoia.calls import Answer, decode_json
+from sequoia.checkpoint import LONGEST_REF
 from sequoia.error import DecodeError
 from sequoia.urls import without_user_info
 
@@ -104,9 +105,11 @@ class PageReader(Generic[T]):
         return found
 
     def refs(self, body: bytes) -> list[str] | None:
-        """The refs of the resources of a page; None if not all of them have one."""
+        """The refs of the resources of a page; None if not all of them have one that a checkpoint can keep."""
         refs = [stamp.ref for stamp in self.stamps(body)]
-        return None if None in refs else refs  # type: ignore[return-value] # there is no None in it
+        if any(ref is None or len(ref) > LONGEST_REF for ref in refs):
+            return None
+        return refs  # type: ignore[return-value] # there is no None in it
 
     def _validated(self, found: list[Any]) -> list[T]:
         items: list[T] = []

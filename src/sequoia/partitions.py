@@ -17,18 +17,22 @@ ABSENT = "!*"
 """The value of `withCreatedAt` for resources that have none."""
 PARTS_A_WORKER = 4
 """With some partitions each, workers come to their ends at about the same time, even if one answers slowly."""
+# From the year 1 to the year 9999 there are fewer than 2 ** 49 milliseconds; a round halves every range.
+MOST_ROUNDS = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 
 def timestamp(moment: int) -> str:
-    """Milliseconds since 1970 as the platform writes them: `2026-02-28T12:00:00.000Z`."""
-    text = (_EPOCH + moment * _MILLISECOND).isoformat(timespec="milliseconds")
+    """Milliseconds since 1970 as the platform writes them: `2026-02-28T12:00:00.000Z`; from the year 1 to 9999."""
+    text = (_EPOCH + min(max(moment, _FIRST), _LAST) * _MILLISECOND).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
 
 
 def milliseconds(text: object) -> int | None:
-    """The opposite; None for what is no timestamp."""
+    """The opposite; None for what is no timestamp, or lies outside of the years 1 to 9999."""
     if not isinstance(text, str):
         return None
     try:
@@ -37,7 +41,8 @@ def milliseconds(text: object) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MILLISECOND
+    found = (moment - _EPOCH) // _MILLISECOND
+    return found if _FIRST <= found <= _LAST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,9 @@ class Span:
 class Cutter:
     """Halves ranges that hold too much, in rounds: all counts of a round can be asked for at the same time.
 
+    Whatever a service counts, it comes to an end: no half is believed to hold more than the whole, so that there are
+    never more than `total / target` ranges to cut, and there are `MOST_ROUNDS` at most.
+
     Args:
         total: How many resources there are.
         least: The millisecond of the first one, or a guess.
@@ -76,6 +84,7 @@ class Cutter:
     def __init__(self, total: int, least: int, greatest: int, target: int, budget: int) -> None:
         self._target = target
         self._budget = budget
+        self._rounds = 0
         self._least = least
         self._greatest = max(least, greatest)
         self._spans = [Span(None, None, total)]
@@ -87,13 +96,14 @@ class Cutter:
 
     def questions(self) -> list[Span]:
         """The lower halves of the ranges that hold too much, to be counted; `[]` when nothing is left to cut."""
-        if self._budget <= 0:
+        if self._budget <= 0 or self._rounds >= MOST_ROUNDS:
             return []
         return [half[0] for half in map(self._halves, self._spans) if half is not None]
 
     def answer(self, counts: Sequence[int]) -> None:
         """Take the counts of the last questions, in their order."""
         self._budget -= len(counts)
+        self._rounds += 1
         given = iter(counts)
         spans: list[Span] = []
         for span in self._spans:
@@ -102,10 +112,10 @@ class Cutter:
                 spans.append(span)
                 continue
             lower, upper = halves
-            count = max(0, next(given))
-            spans.append(Span(lower.low, lower.high, count))
             # What was stored or deleted between two counts may make them disagree.
-            spans.append(Span(upper.low, upper.high, max(0, span.count - count)))
+            count = min(max(0, next(given)), span.count)
+            spans.append(Span(lower.low, lower.high, count))
+            spans.append(Span(upper.low, upper.high, span.count - count))
         self._spans = spans
 
     def _halves(self, span: Span) -> tuple[Span, Span] | None:

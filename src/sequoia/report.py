@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sequoia.dead_letters import replaced_whole
-from sequoia.error import ClientError, HttpError, RequestError
+from sequoia.error import ClientError, HttpError, RequestError, too_deep
 
 __all__ = ["BulkReport", "Result"]
 
@@ -27,7 +27,8 @@ class Result:
         error: Why it failed; None where it did not.
         ambiguous: Whether it may have been written all the same: an answer was lost, or could not be read.
         sent: Whether it was sent at all.
-        answer: The stored resource as the service answered; None for one that failed or was deleted.
+        answer: The stored resource as the service answered; None for one that failed or was deleted, and where the
+            service answered something else. One that is nested too deeply does not go along when this is pickled.
     """
 
     resource: Any
@@ -59,7 +60,8 @@ class Result:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A resource that could not be made JSON may be anything, even something that cannot be pickled.
-        return Result, (_kept(self.resource), self.ref, self.error, self.ambiguous, self.sent, self.answer)
+        answer = None if too_deep(self.answer) else self.answer
+        return Result, (_kept(self.resource), self.ref, self.error, self.ambiguous, self.sent, answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypedDict, TypeVar
 import msgspec
 
 from sequoia.calls import Answer, Call, Expects
-from sequoia.checkpoint import Checkpoint, Saved
+from sequoia.checkpoint import MOST, Checkpoint, Saved, kept_link
 from sequoia.criteria import Criteria, Params, Raw
 from sequoia.error import DecodeError
 from sequoia.ledger import Arrived, Part
@@ -154,11 +154,11 @@ def total_of(answer: Answer) -> int:
     """`meta.totalCount`.
 
     Raises:
-        DecodeError: There is none.
+        DecodeError: There is none, or none that can be true.
     """
     meta = answer.data.get("meta") if isinstance(answer.data, dict) else None
     total = meta.get("totalCount") if isinstance(meta, dict) else None
-    if isinstance(total, bool) or not isinstance(total, int) or total < 0:
+    if isinstance(total, bool) or not isinstance(total, int) or not 0 <= total <= MOST:
         raise DecodeError(f"the service was asked to count, and gave no totalCount: {answer.call.url}")
     return total
 
@@ -300,12 +300,12 @@ class Walk(Generic[T]):
         """The page in the answer to `call`, which then is the call for the next one.
 
         Raises:
-            DecodeError: It is no page, or not of the model.
+            DecodeError: It is no page, not of the model, or its link is none that a checkpoint can keep.
             UnsafeLinkError: The link leads to another origin.
             PaginationLoopError: The link was followed before.
         """
         page: Page[T] = self._reader.read(answer)
         here = self._link
         self.call = None if page.link is None else self._chain.after(answer.call, page.link)
-        self._link = None if self.call is None else self.call.url.removeprefix(self._location)
+        self._link = None if self.call is None else kept_link(self._location, self.call.url)
         return Arrived(self._part, page.items, page.body, here, self._link)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from sequoia.calls import Answer, Call
 from sequoia.clock import Clock
@@ -103,7 +103,16 @@ class Scan(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        if error is not None and not isinstance(error, Exception):
+            self.halt(error)  # whoever interrupts the program does not want to wait
+        else:
+            self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a scan holds its client's connections and cannot cross a process: hand over its checkpoint, and go on "
+            "with scan(..., resume=checkpoint) there"
+        )
 
     def __repr__(self) -> str:
         return f"<Scan {self._scanning.name} done={self._ledger.saved()[0]}>"

@@ -101,4 +101,5 @@ def _edge(answer: Answer | BadRequest) -> int | None:
     if isinstance(answer, BadRequest) or not isinstance(answer.data, dict):
         return None
     found = answer.data.get(answer.call.key)
-    return milliseconds(found[0].get(_CREATED)) if isinstance(found, list) and found else None
+    first = found[0] if isinstance(found, list) and found else None
+    return milliseconds(first.get(_CREATED)) if isinstance(first, dict) else None

@@ -75,16 +75,25 @@ class Program:
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
-    def end(self) -> list[str]:
-        """The lines that it printed, after it has ended as it should and without a word of complaint."""
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def ended(self) -> tuple[int, list[str], str]:
+        """Its exit status, the lines that it printed and what it complained of, after it has ended."""
         try:
             out, err = self._process.communicate(timeout=SLOW)
         except subprocess.TimeoutExpired:
             self._kill()
             out, err = self._process.communicate()
             raise AssertionError(f"it hangs; so far it said:\n{out}\n{err}") from None
-        assert (self._process.returncode, err) == (0, ""), f"{out}\n{err}"
-        return out.split("\n")[:-1]
+        return self._process.returncode, out.split("\n")[:-1], err
+
+    def end(self) -> list[str]:
+        """The lines that it printed, after it has ended as it should and without a word of complaint."""
+        status, lines, err = self.ended()
+        assert (status, err) == (0, ""), f"{lines}\n{err}"
+        return lines
 
     def __enter__(self) -> Self:
         return self

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import threading
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from copy import copy, deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.contract.conftest import Connect, Serve
-from tests.contract.data import load_contents, sent
+from tests.contract.data import content, load_contents, sent
 from tests.contract.programs import SLOW, Program
 from tests.contract.servers import Arrived, Served, TinyServer, as_json, registry
 
 from sequoia import Client, InstantClock, where
+from sequoia.aio.crew import AsyncCrew
+from sequoia.bulk import Result
+from sequoia.crew import Crew
+from sequoia.error import BadRequest, InvalidResource
 from sequoia.sandbox import Fault, Sandbox
 from sequoia.token_file import FileTokenStore
+from sequoia.validation import Purpose, faults_in
 
 Run = Callable[..., Program]
 
@@ -214,7 +223,7 @@ def test_a_child_is_told_that_the_workers_of_a_scan_stayed_in_the_parent(run: Ru
         from sequoia.crew import Crew
         crew, ready = Crew(1), threading.Event()
         def work():
-            with crew._changed:  # as if it were about to hand over what it has
+            with crew._lock:  # as if it were about to hand over what it has
                 ready.set()
                 sys.stdin.readline()
         crew.start(work)
@@ -298,6 +307,86 @@ def test_what_belongs_to_a_client_says_that_it_cannot_cross_a_process(
 ) -> None:
     with pytest.raises(TypeError, match="holds its connections and cannot cross a process: make a client in each"):
         pickle.dumps(part(client))
+
+
+def crossed(value: Any) -> Any:
+    """The value in another process."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(copy, value).result()
+
+
+def test_what_a_bulk_write_and_a_scan_hand_out_crosses_a_process(client: Client, owner: str) -> None:
+    told: list[Any] = []
+    results: list[Result] = []
+    films: list[Any] = [content(owner, "a"), content(owner, "b", releaseYear="soon"), object()]
+    report = client.metadata.contents.bulk_store(owner, films, on_result=results.append, progress=told.append)
+    query = where().per_page(1).order_by("ref")
+    scan = client.metadata.contents.scan(owner, query, progress=told.append, count=True)
+    (resource,) = scan
+    changes = client.metadata.contents.changes(owner)
+    assert [one["ref"] for one in changes] == [resource["ref"]]
+    given = [report, results, told, query, scan.checkpoint, changes.watermark, client.metadata.descriptor, resource]
+
+    report_again, results_again, told_again, query_again, checkpoint, watermark, descriptor, again = crossed(given)
+    assert (str(report_again), report_again.ok) == (str(report), False)
+    assert sorted(str(one.ref) for one in report_again.failed) == sorted(str(one.ref) for one in report.failed)
+    assert [(one.ref, one.ok, one.answer) for one in results_again] == [
+        (one.ref, one.ok, one.answer) for one in results
+    ]
+    assert {type(one.error) for one in results_again} == {BadRequest, InvalidResource, type(None)}
+    assert told_again == told
+    assert again == resource
+    contents = descriptor.resource("contents")
+    assert contents.store_limit == 100
+    assert faults_in(contents, films[1], Purpose.WHOLE)
+    assert list(client.metadata.contents.scan(owner, query_again, resume=checkpoint)) == []
+    assert list(client.metadata.contents.changes(owner, watermark)) == []
+
+
+def test_an_interrupted_bulk_write_s_exception_crosses_with_its_report(client: Client, owner: str) -> None:
+    def stop(_: Result) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError) as caught:
+        client.metadata.contents.bulk_store(owner, [content(owner, "a")], on_result=stop)
+    assert crossed(caught.value).report.stored == 1
+
+
+@dataclass
+class Film:
+    """A model of a scan."""
+
+    ref: str
+
+
+def test_models_of_a_scan_cross_a_process(client: Client, owner: str) -> None:
+    client.metadata.contents.store(owner, content(owner, "a"))
+    assert pickle.loads(pickle.dumps(list(client.metadata.contents.scan(owner, model=Film)))) == [  # noqa: S301 - our own
+        Film(f"{owner}:a")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (lambda client: client.metadata.contents.scan("acme"), "hand over its checkpoint"),
+        (lambda client: client.metadata.contents.scan("acme", workers=4), "hand over its checkpoint"),
+        (lambda client: client.metadata.contents.changes("acme"), "hand over the watermark"),
+        (lambda client: client, "make one in each process"),
+    ],
+)
+@pytest.mark.parametrize("crossing", [pickle.dumps, copy, deepcopy])
+def test_a_scan_says_what_to_hand_over_instead(
+    client: Client, part: Callable[[Client], Any], told: str, crossing: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(TypeError, match=f"cannot cross a process.*{told}"):
+        crossing(part(client))
+
+
+@pytest.mark.parametrize("crew", [Crew, AsyncCrew])
+def test_workers_say_that_they_cannot_cross_a_process(crew: Callable[[int], Any]) -> None:
+    with pytest.raises(TypeError, match="workers belong to their process"):
+        pickle.dumps(crew(1))
 
 
 # Interrupted

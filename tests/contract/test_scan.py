@@ -248,6 +248,33 @@ def test_close_waits_for_the_workers(catalogue: tuple[Client, list[str]], owner:
     assert sorted(found + refs(items)) == stored
 
 
+def test_whoever_interrupts_a_with_block_does_not_wait_for_the_workers(answering: Answering) -> None:
+    held, ended, waited = threading.Event(), threading.Event(), list[bool]()
+
+    def respond(request: Arrived) -> Served:
+        if "continue=A" in request.target:
+            held.set()
+            waited.append(ended.wait(20))
+        return page("x", **{"continue": "/data/contents?continue=A"})
+
+    class Interrupt(BaseException):
+        """What Ctrl-C raises, but for pytest."""
+
+    scan = answering(respond).metadata.contents.scan("acme", read_ahead=True)
+
+    def interrupted() -> None:
+        with scan:
+            loop = iter(scan)
+            assert next(loop)["ref"] == "x"
+            assert held.wait(20)
+            raise Interrupt
+
+    with pytest.raises(Interrupt):
+        interrupted()
+    assert not waited
+    ended.set()
+
+
 def test_two_loops_share_what_is_left(catalogue: tuple[Client, list[str]], owner: str) -> None:
     client, stored = catalogue
     scan = client.metadata.contents.scan(owner, small(), workers=3)

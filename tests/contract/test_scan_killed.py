@@ -1,4 +1,4 @@
-"""A scan whose process is killed at any point: what it stored with its checkpoints, joined, is every resource once."""
+"""A scan whose process is killed or interrupted at any point: what it stored with its checkpoints is complete."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.contract.data import content
+from tests.contract.programs import SLOW
 
 from sequoia.sandbox import Sandbox
 
@@ -37,7 +39,7 @@ with Client(url, grant_client_id=id, grant_client_secret=secret) as client:
             store.execute("INSERT INTO checkpoint VALUES (?)", [json.dumps(scan.checkpoint)])
         os.write(1, b".")
 """
-ASYNC = (
+TASKS = (
     "import anyio\n"
     + (
         SYNC.replace("import Client", "import AsyncClient as Client")
@@ -45,8 +47,10 @@ ASYNC = (
         .replace("\n    ", "\n      ")
         .replace("for resource", "async for resource")
     )
-    + "anyio.run(main, backend='trio')\n"
+    + "anyio.run(main, backend='{backend}')\n"
 )
+ASYNC = TASKS.replace("{backend}", "trio")
+ASYNCIO = TASKS.replace("{backend}", "asyncio")
 
 
 @pytest.fixture(scope="module")
@@ -59,24 +63,62 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+EVERYTHING = [f"acme:c-{n:02}-{number:02}" for n in range(14) for number in range(40)]
+
+
+def outputs(store: Path) -> list[str]:
+    """What was stored, in the order of the refs."""
+    with closing(sqlite3.connect(store)) as database:
+        return [ref for (ref,) in database.execute("SELECT ref FROM output ORDER BY ref")]
+
+
 @pytest.mark.parametrize(("script", "workers"), [(SYNC, 1), (SYNC, 4), (ASYNC, 1), (ASYNC, 4)])
 def test_nothing_is_lost_and_nothing_comes_twice(sandbox: Sandbox, tmp_path: Path, script: str, workers: int) -> None:
     chance = random.Random(5 * workers + len(script))  # noqa: S311 - which points it is killed at
     store = tmp_path / "output.sqlite"
     killed = 0
-    while True:
-        with subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-c", script, str(store), str(workers)],
+    while run(sandbox, tmp_path, [script, str(store), str(workers)], signal.SIGKILL, chance.randrange(1, 120)):
+        killed += 1
+    assert outputs(store) == EVERYTHING
+    assert killed >= 2
+
+
+@pytest.mark.parametrize(
+    ("script", "workers"), [(SYNC, 1), (SYNC, 4), (ASYNCIO, 1), (ASYNCIO, 4), (ASYNC, 1), (ASYNC, 4)]
+)
+def test_ctrl_c_loses_nothing_and_leaves_nothing_but_its_traceback(
+    sandbox: Sandbox, tmp_path: Path, script: str, workers: int
+) -> None:
+    chance = random.Random(7 * workers + len(script))  # noqa: S311 - which points it is interrupted at
+    store = tmp_path / "output.sqlite"
+    interrupted = 0
+    while run(sandbox, tmp_path, [script, str(store), str(workers)], signal.SIGINT, chance.randrange(100, 250)):
+        interrupted += 1
+        said = (tmp_path / "stderr").read_text()
+        assert said.strip().rpartition("\n")[2] == "KeyboardInterrupt", said
+        for complaint in ("never retrieved", "Exception ignored", "in thread", "destroyed", "Warning", "Error"):
+            assert complaint not in said.replace("CancelledError", ""), said
+    assert outputs(store) == EVERYTHING
+    assert interrupted >= 2
+
+
+def run(sandbox: Sandbox, folder: Path, arguments: list[str], number: signal.Signals, resources: int) -> bool:
+    """Run a script, and signal it when it has stored so many resources; whether it had not ended before."""
+    with (
+        (folder / "stderr").open("wb") as stderr,
+        subprocess.Popen(  # noqa: S603 - our own script
+            # Without ResourceWarning: what is closing its connections when asyncio.run ends is cancelled once more.
+            [sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "-c", *arguments],
             env={**os.environ, **sandbox.environ, "NO_PROXY": "127.0.0.1"},
             stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdout is not None
-            number = chance.randrange(1, 120)
-            if len(process.stdout.read(number)) < number:
-                assert process.wait() == 0
-                break
-            process.send_signal(signal.SIGKILL)
-            killed += 1
-    stored = [ref for (ref,) in sqlite3.connect(store).execute("SELECT ref FROM output ORDER BY ref")]
-    assert stored == [f"acme:c-{n:02}-{number:02}" for n in range(14) for number in range(40)]
-    assert killed >= 2
+            stderr=stderr,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        if len(process.stdout.read(resources)) < resources:
+            assert process.wait() == 0
+            return False
+        process.send_signal(number)
+        process.communicate(timeout=SLOW)
+        assert process.returncode in {-number, 0}
+        return process.returncode != 0

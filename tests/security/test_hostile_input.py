@@ -16,6 +16,7 @@ import pytest
 from fuzz.client_side import TARGETS as CLIENT
 from fuzz.inputs import LIMIT, mutated
 from fuzz.sandbox_side import TARGETS as SANDBOX
+from fuzz.scan_side import TARGETS as SCAN
 from fuzz.targets import Target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ from sequoia.tokens import MemoryTokenStore
 from sequoia.urls import origin, resolve_link
 from sequoia.validation import Purpose, faults_in
 
-TARGETS = [*CLIENT, *SANDBOX]
+TARGETS = [*CLIENT, *SCAN, *SANDBOX]
 SERVICE = "https://metadata.example.com"
 INPUTS = 250
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,8 @@ from hypothesis import strategies as st
 from sequoia.bulk import Batcher, BulkPlan, BulkReport, Result, Writing, read_dead_letters
 from sequoia.bulk_work import Deleting, Item, Storing
 from sequoia.calls import Answer, Call
-from sequoia.dead_letters import replaced_whole
-from sequoia.error import ClientError, InvalidResource, RequestError, http_error
+from sequoia.dead_letters import LONGEST_LINE, replaced_whole
+from sequoia.error import ClientError, DecodeError, InvalidResource, RequestError, http_error
 from sequoia.operations import ResourcePath
 from sequoia.payload import encoded_resource
 
@@ -196,3 +198,129 @@ def test_a_callback_that_would_have_to_be_awaited_is_refused() -> None:
 
     with pytest.raises(ValueError, match="plain function"):
         BulkPlan.of({"on_result": callback})
+
+
+def answered(batch: Sequence[Item], body: object, status: int = 201) -> Writing:
+    """A batch whose answer has this body."""
+    writing = Writing(STORING, batch, wanted=True)
+    following = writing.next()
+    assert following is not None
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    writing.accepted(following[0], Answer(following[1], httpx2.Response(status, content=content), None))
+    return writing
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        [],
+        [{"ref": "acme:n0"}],
+        [{"ref": "acme:n0"}, {"ref": "acme:n1"}, {"ref": "acme:n2"}],
+        [{"ref": "acme:n1"}, {"ref": "acme:n0"}],
+        [{"ref": "acme:n0"}, {"ref": "other:n1"}],
+    ],
+    ids=["none", "fewer", "more", "another order", "others"],
+)
+def test_an_answer_that_lists_others_is_not_taken_for_theirs(stored: list[Any]) -> None:
+    results = answered(items(2), {"meta": {}, "contents": stored}).results
+    assert [(one.ref, one.ok, one.answer) for one in results] == [("acme:n0", True, None), ("acme:n1", True, None)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"contents": 5},
+        {"contents": [5, 6]},
+        {"contents": {"ref": "acme:n0"}},
+        {"contents": ["a", "b"]},
+        [],
+        b"{}{}",
+        b'{"\xff": 1}',
+        b"\x00",
+        b'{"contents": ' + b"[" * 5_000,
+        b'{"contents": [{"a": "\xff"}, {}]}',
+    ],
+)
+def test_an_answer_of_success_that_cannot_be_read_marks_its_resources(body: object) -> None:
+    results = answered(items(2), body).results
+    assert [(one.ref, one.ok, one.ambiguous) for one in results] == [("acme:n0", False, True), ("acme:n1", False, True)]
+    assert {type(one.error) for one in results} == {DecodeError}
+
+
+def test_a_result_whose_answer_is_nested_too_deeply_to_be_pickled_goes_without_it() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    (result,) = answered(items(1), {"contents": [{"ref": "acme:n0", **deep}]}).results
+    assert result.answer is not None
+    again = pickle.loads(pickle.dumps(result))  # noqa: S301 - our own bytes
+    assert (again.ref, again.ok, again.answer) == ("acme:n0", True, None)
+
+
+def test_of_a_halved_batch_that_nobody_waits_for_what_is_known_stays_known() -> None:
+    writing = Writing(STORING, items(4), wanted=False)
+    following = writing.next()
+    assert following is not None
+    writing.failed(*following, refusal(following[1]))
+    following = writing.next()
+    assert following is not None
+    writing.accepted(following[0], Answer(following[1], httpx2.Response(201), None))
+    writing.next()  # the other half is under way
+    told = [(one.ref, one.ok, one.ambiguous) for one in writing.abandoned(KeyboardInterrupt())]
+    known, unknown = (True, False), (False, True)
+    assert told == [("acme:n0", *known), ("acme:n1", *known), ("acme:n2", *unknown), ("acme:n3", *unknown)]
+
+
+# Files of dead letters
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\x00",
+        b"\xff\xfe",
+        b'{"resource": "\xff"}',
+        b'{"resource": "\\ud800"}',
+        b'{"resource": ' + b'{"a":' * 5_000,
+        b'{"resource": ' + b"[" * 100_000,
+        b'{"resource": 5}',
+        b'{"resource": null}',
+        b"[]",
+        b"5",
+        b'{"resource": {}} {"resource": {}}',
+        b"1" * 10_000,
+        b'\xef\xbb\xbf{"resource": {}}',
+    ],
+)
+def test_a_line_that_is_no_dead_letter_is_named(tmp_path: Path, line: bytes) -> None:
+    file = tmp_path / "dead.ndjson"
+    file.write_bytes(b'{"resource": {"name": "a"}}\n\r\n' + line)
+    letters = read_dead_letters(file)
+    assert next(letters) == {"name": "a"}
+    with pytest.raises(ValueError, match=r"dead\.ndjson, line 3: not a dead letter"):
+        next(letters)
+
+
+def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
+    file = tmp_path / "dead.ndjson"
+    with file.open("wb") as written:
+        written.truncate(20 * LONGEST_LINE)  # takes no room on the disk
+    with pytest.raises(ValueError, match=r"line 1: not a dead letter: over 67,108,864 bytes"):
+        next(read_dead_letters(file))
+
+
+def test_the_last_line_needs_no_end(tmp_path: Path) -> None:
+    file = tmp_path / "dead.ndjson"
+    file.write_bytes(b'{"resource": {"name": "a"}}\r\n{"resource": "acme:b"}')
+    assert list(read_dead_letters(file)) == [{"name": "a"}, "acme:b"]
+
+
+def test_dead_letters_are_read_from_a_pipe_and_not_from_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="directory"):
+        next(read_dead_letters(tmp_path))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b'{"resource": {"name": "a"}}\n',))
+    writer.start()
+    assert list(read_dead_letters(pipe)) == [{"name": "a"}]
+    writer.join()

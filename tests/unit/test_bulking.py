@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from operator import length_hint
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -65,6 +70,91 @@ def test_an_interruption_waits_for_nobody_and_tells_what_is_unknown(platform: Pl
             if thread.name == "sequoia-worker":
                 thread.join()
         assert not any(b'"c"' in one.content for one in platform.requests)
+
+
+def test_a_callback_that_raises_after_the_source_did_is_told_nothing_twice(platform: Platform) -> None:
+    raised = threading.Event()
+
+    def source() -> Iterator[dict[str, str]]:
+        yield from films("a", "b", "c")
+        raised.set()
+        raise LookupError("source")
+
+    def respond(_: httpx2.Request) -> httpx2.Response:
+        assert raised.wait(10)
+        return httpx2.Response(201)
+
+    def fail(_: Result) -> None:
+        raise ArithmeticError("callback")
+
+    platform.answer_with(STORE, respond)
+    with platform.client() as client, pytest.raises(ArithmeticError) as caught:
+        client.metadata.contents.bulk_store("acme", source(), workers=4, batch_size=1, on_result=fail)
+    report: BulkReport = caught.value.report  # type: ignore[attr-defined]
+    assert report.stored >= 1
+    assert report.stored + report.failures == len(report.failed) + report.stored == 3
+
+
+class Presses:
+    """Raises like Ctrl-C at the n-th moment at which Python would look for signals in the modules of a bulk write."""
+
+    FILES = ("bulking.py", "bulk.py", "bulk_work.py", "tally.py", "report.py", "dead_letters.py", "crew.py")
+
+    def __init__(self, moment: int) -> None:
+        self.left = moment
+        self._begun = False
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
+        # Python looks when it enters a function of Python's, and when it comes back from one of C's.
+        if event not in {"call", "c_return"} or not frame.f_code.co_filename.endswith(self.FILES):
+            return
+        if self._begun:
+            self.left -= 1
+            if self.left == 0:
+                raise Interrupt
+        self._begun = self._begun or frame.f_code.co_qualname == "BulkWriter.run"
+
+
+@pytest.mark.parametrize("start", range(1, 8))
+def test_whenever_ctrl_c_comes_every_resource_is_accounted_for_once(
+    platform: Platform, tmp_path: Path, start: int
+) -> None:
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        names = [one["name"] for one in json.loads(request.content)["contents"]]
+        if "bad" in " ".join(names):
+            return httpx2.Response(400, json={"statusCode": 400})
+        stored.update(names)
+        return httpx2.Response(201)
+
+    platform.answer_with(STORE, respond)
+    given: list[Any] = [*films(*"abcdefg"), "no JSON", *films("bad-1", *"hijk"), object(), *films("bad-2", *"lmn")]
+    profile = sys.getprofile()
+    with platform.client() as client:
+        for moment in itertools.count(start, 7):
+            letters, told, source = tmp_path / f"{moment}", list[Result](), iter(given)
+            stored: set[str] = set()
+            presses = Presses(moment)
+            sys.setprofile(presses)
+            try:
+                client.metadata.contents.bulk_store(
+                    "acme", source, workers=2, batch_size=3, on_result=told.append, dead_letters=letters
+                )
+            except Interrupt as interrupt:
+                report: BulkReport = interrupt.report  # type: ignore[attr-defined]
+            else:
+                break
+            finally:
+                sys.setprofile(profile)
+            left = length_hint(source)
+            assert report.stored + report.failures + left == len(given), moment
+            assert len(report.failed) == report.failures
+            lines = letters.read_bytes().splitlines() if report.failures else []
+            written = [json.loads(line)["resource"] for line in lines]
+            assert len({str(one) for one in written}) == report.failures, moment
+            assert len({id(one) for one in told}) == len(told) <= len(given) - left
+            assert {str(one.ref).removeprefix("acme:") for one in told if one.ok} <= stored
+        assert presses.left > 0
+        assert moment > 100
 
 
 def session(platform: Platform, backend: str, use: Callable[[AsyncClient], Coroutine[Any, Any, None]]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequoia.checkpoint import Checkpoint, Saved
+from sequoia.checkpoint import Checkpoint, Saved, kept_link
+from sequoia.error import DecodeError
 
 GOOD = Checkpoint(
     "metadata/contents",
@@ -93,3 +94,23 @@ def test_whatever_stands_in_one_it_is_read_or_refused(name: str, value: Any) -> 
     except ValueError:
         return
     assert name in {"done", "total", "parts", "ordered"} or GOOD[name] == value
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://metadata.test/data/contents?continue=a",
+        "https://METADATA.test/data/contents?continue=a",
+        "https://metadata.test:443/data/contents?continue=a",
+    ],
+)
+def test_a_link_is_kept_whatever_the_spelling_of_its_origin(url: str) -> None:
+    link = kept_link("https://metadata.test", url)
+    assert link == "/data/contents?continue=a"
+    read({**GOOD, "parts": [{"link": link}]})
+
+
+@pytest.mark.parametrize("path", ["//evil.test/", "/\\evil.test/", "/" + "x" * 70_000])
+def test_a_link_that_no_scan_could_be_resumed_at_is_an_error_at_once(path: str) -> None:
+    with pytest.raises(DecodeError, match="could be resumed at"):
+        kept_link("https://metadata.test", f"https://metadata.test{path}")

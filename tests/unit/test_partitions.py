@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sequoia.calls import Answer, Call
 from sequoia.error import BadRequest, DecodeError
 from sequoia.operations import ResourcePath
-from sequoia.partitions import ABSENT, Cutter, Span, joined, milliseconds, timestamp
+from sequoia.partitions import ABSENT, MOST_ROUNDS, Cutter, Span, joined, milliseconds, timestamp
 from sequoia.scan import Query
 from sequoia.survey import Survey
 
@@ -81,6 +81,38 @@ def test_counts_that_are_wrong_cost_balance_and_nothing_else(moments: list[int],
     assert all(sum(inside(span, moment) for span in cutter.spans) == 1 for moment in moments)
 
 
+@pytest.mark.parametrize("total", [100, 2**40, 2**53])
+@given(lies=st.lists(st.one_of(st.integers(-5, 2**53), st.sampled_from([2**52, 2**53, 2**63])), min_size=1))
+def test_no_counts_make_cutting_go_on_for_ever(total: int, lies: list[int]) -> None:
+    least, greatest = milliseconds("0001-01-01T00:00:00Z"), milliseconds("9999-12-31T23:59:59.999Z")
+    assert least is not None
+    assert greatest is not None
+    cutter, told, rounds = Cutter(total, least, greatest, -(-total // 16), total), itertools.cycle(lies), 0
+    while asked := cutter.questions():
+        rounds += 1
+        assert rounds <= MOST_ROUNDS
+        assert len(asked) <= 16
+        assert all(span.created for span in asked)
+        cutter.answer([next(told) for _ in asked])
+    covering(cutter.spans)
+    assert sum(span.count for span in cutter.spans) == total
+
+
+def test_a_service_that_says_always_half_is_cut_down_to_the_millisecond_and_no_further() -> None:
+    cutter = Cutter(2**53, 0, 2**40, 2**49, 2**53)
+    rounds = 0
+    while asked := cutter.questions():
+        rounds += 1
+        halves = [span for span in cutter.spans if span.count > 2**49]
+        cutter.answer([span.count for span in halves][: len(asked)])  # all of it in the lower half
+    assert rounds == 41  # 2 ** 40 milliseconds and one
+
+
+@pytest.mark.parametrize("moment", [-(2**62), 2**62])
+def test_a_time_that_no_calendar_has_is_written_as_the_nearest_one(moment: int) -> None:
+    assert timestamp(moment) in {"0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"}
+
+
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=60), st.integers(1, 8), st.integers(1, 200))
 def test_small_neighbours_become_one(counts: list[int], most: int, target: int) -> None:
     last = len(counts) - 1
@@ -118,7 +150,19 @@ def test_a_time_is_written_as_the_platform_writes_it(text: str, moment: int) -> 
     assert datetime.fromisoformat(text) == datetime.fromtimestamp(moment / 1000, UTC)
 
 
-@pytest.mark.parametrize("text", [None, 5, "", "yesterday", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        5,
+        "",
+        "yesterday",
+        "2026-13-01T00:00:00Z",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "\ud800",
+    ],
+)
 def test_what_is_no_time(text: object) -> None:
     assert milliseconds(text) is None
 
@@ -196,3 +240,20 @@ def test_a_service_that_does_not_count_is_told_from_one_that_refuses() -> None:
         survey.take([BadRequest("count is invalid", 400)])
     with pytest.raises(DecodeError, match="totalCount"):
         survey.take([Answer(call, httpx2.Response(200), {"meta": {}})])
+
+
+@pytest.mark.parametrize("total", [True, 1.5, "7", -1, 2**53 + 1, None, [7]])
+def test_what_is_no_number_of_resources_is_no_count(total: Any) -> None:
+    survey = Survey(QUERY, 1, ordered=False, now=0)
+    [call] = survey.calls()
+    with pytest.raises(DecodeError, match="totalCount"):
+        survey.take([Answer(call, httpx2.Response(200), {"meta": {"totalCount": total}})])
+
+
+@pytest.mark.parametrize("first", [5, None, [], {}, {"createdAt": 5}, {"createdAt": "0001-01-01T00:00:00+23:59"}])
+def test_an_edge_that_is_no_time_is_guessed(first: Any) -> None:
+    survey = Survey(QUERY, 4, ordered=False, now=1.8e12)
+    calls = survey.calls()
+    counted = {"meta": {"totalCount": 500}, "contents": [first]}
+    survey.take([Answer(call, httpx2.Response(200), counted) for call in calls])
+    assert [part.created for part in survey.parts][-1] == ABSENT

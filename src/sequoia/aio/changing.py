@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from sequoia.aio.scanning import AsyncWay
 from sequoia.changes import CHANGED, DELETED, Following, Trail
@@ -88,6 +88,12 @@ class AsyncResourceChanges(Generic[T]):
         if self._trails.get(DELETED) is trail:
             self.sees_deletions = True
         trail.take(answer)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "changes hold their client's connections and cannot cross a process: hand over the watermark, and go on "
+            "with changes(..., since=watermark) there"
+        )
 
     def __repr__(self) -> str:
         return f"<AsyncResourceChanges {self._following.since.endpoint}>"

@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import anyio
 
@@ -33,6 +33,9 @@ class AsyncCrew(Generic[Result]):
         self._stopped = False
         self._changed = anyio.Condition()
         self._tasks: list[_Task] = []
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("workers belong to their process and cannot cross to another one: begin again in that one")
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
         """Begin `work` in a task of its own; what it raises is raised by `take`."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from sequoia.aio.crew import AsyncCrew
 from sequoia.calls import Answer, Call
@@ -103,7 +103,16 @@ class AsyncScan(Generic[T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        if error is not None and not isinstance(error, Exception):
+            self.halt(error)  # whoever interrupts the program does not want to wait
+        else:
+            await self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a scan holds its client's connections and cannot cross a process: hand over its checkpoint, and go on "
+            "with scan(..., resume=checkpoint) there"
+        )
 
     def __repr__(self) -> str:
         return f"<AsyncScan {self._scanning.name} done={self._ledger.saved()[0]}>"
