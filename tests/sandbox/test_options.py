@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from sequoia.cli.commands import sequoia as command_line
+from sequoia.cli.group import command as find_command
 from sequoia.sandbox import Sandbox
 from sequoia.sandbox.options import Options, SandboxOptions
 
@@ -27,7 +27,7 @@ def test_the_names_of_the_arguments_agree_with_the_options() -> None:
 
 
 def test_every_option_can_be_given_on_the_command_line_with_the_same_default() -> None:
-    given = command_line.commands["sandbox"].make_context("sandbox", []).params
+    given = find_command("sandbox").make_context("sandbox", []).params
     assert set(given) == names() - ONLY_IN_PYTHON
     same = set(given) - {"demo", "port"}  # a server that people start has a port to remember; no demo is None there
     assert {name: given[name] for name in same} == {name: getattr(Options(), name) for name in same}

@@ -20,7 +20,7 @@ from typing import Any
 import click
 import pytest
 
-from sequoia.cli.commands import sequoia as command_line
+from sequoia.cli.group import command as find_command
 from sequoia.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -160,14 +160,14 @@ def test_every_example_is_in_the_list_of_examples() -> None:
 @pytest.mark.parametrize("line", _commands())
 def test_a_command_that_a_page_shows_exists(line: str) -> None:
     name, *arguments = shlex.split(line.removeprefix("$ "), comments=True)[1:]
-    command = command_line.commands[name]
+    command = find_command(name)
     given = command.make_context(name, list(arguments)).params  # raises for an option that there is not
     assert set(given) == {parameter.name for parameter in command.params if parameter.name != "help"}
 
 
 def test_the_check_of_commands_would_notice_one_that_does_not_exist() -> None:
     with pytest.raises(click.NoSuchOption):
-        command_line.commands["sandbox"].make_context("sandbox", ["--prot", "8700"])
+        find_command("sandbox").make_context("sandbox", ["--prot", "8700"])
     assert len(_commands()) >= 3
 
 

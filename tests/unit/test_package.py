@@ -71,10 +71,30 @@ def _imported(statement: str) -> set[str]:
 
 
 def test_importing_the_package_imports_no_extra_and_nothing_that_only_some_need() -> None:
-    loaded = _imported("import sequoia")
+    loaded = _imported("from sequoia import Client")
     assert "sequoia.client" in loaded
     assert loaded.isdisjoint(EXTRAS), loaded.intersection(EXTRAS)
     assert loaded.isdisjoint({"sequoia.sandbox", "sequoia.cli", "sequoia.demo", "sequoia.requests_adapter"})
+
+
+def test_a_name_is_imported_when_it_is_asked_for() -> None:
+    loaded = _imported("import sequoia; sequoia.where")
+    assert "sequoia.criteria" in loaded
+    assert loaded.isdisjoint({"httpx2", "msgspec", "sequoia.client"})
+
+
+@pytest.mark.parametrize("name", ["auth", "client", "clock", "criteria", "error"])
+def test_what_programs_reach_by_the_package_is_there(name: str) -> None:
+    assert f"sequoia.{name}" in _imported(f"import sequoia; sequoia.{name}")
+
+
+def test_the_package_lists_what_it_has_not_yet_imported() -> None:
+    assert set(sequoia.__all__) <= set(dir(sequoia))
+
+
+def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Clint'"):
+        _ = sequoia.Clint  # type: ignore[attr-defined]
 
 
 def test_the_check_of_imports_can_see_an_import() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from sequoia.cli.failing import Refusal
 from sequoia.sandbox import Sandbox, SandboxError
 
 __all__ = ["sandbox"]
@@ -22,12 +23,6 @@ _SMALL: Final = "small"
 
 _LOOK_UP: Final = 0.5
 """Seconds after which the waiting thread looks whether it has missed a signal."""
-
-
-class _Refusal(click.ClickException):
-    """One sentence on stderr, and the exit status of a command that was used wrongly."""
-
-    exit_code = 2
 
 
 class _DemoSize(click.ParamType[bool | int]):
@@ -89,12 +84,12 @@ def sandbox(descriptors: tuple[str, ...], demo: bool | int | None, **options: An
     try:
         served = Sandbox(descriptors=files, demo=demo or False, client_secret=secret, password=password, **options)
     except ValueError as error:
-        raise _Refusal(str(error)) from error
+        raise Refusal(str(error)) from error
     try:
         _raise_on_signals()
         _serve(served, demo=bool(demo))
     except SandboxError as error:
-        raise _Refusal(str(error)) from error
+        raise Refusal(str(error)) from error
     except KeyboardInterrupt:
         click.echo("The sandbox has stopped.", err=True)
 
