@@ -24,6 +24,9 @@ from sequoia import AsyncClient, Client, InstantClock
 from sequoia.error import ClientError
 from sequoia.token_file import FileTokenStore
 
+# A shell starts what it runs in the background with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # What Python 3.12 and later say about the very thing that is tested.
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 

@@ -155,9 +155,10 @@ def test_an_interrupted_store_has_told_the_truth(  # noqa: PLR0917 - a table of 
     program = run(SHELLS[shell](STORES), workers=workers, seen=seen)
     assert program.line() == "now"
     program.signal(number)
-    ended, [words], err = program.ended()
+    ended, lines, err = program.ended()
     assert ended == status, err
     quiet(err, word)
+    [words] = lines
 
     left, there = Left(tmp_path), held(sandbox, owner)
     done, failures, not_read, complete = words.split()
@@ -184,9 +185,10 @@ def test_an_interrupted_delete_has_told_the_truth(  # noqa: PLR0917 - a table of
     program = run(SHELLS[shell](DELETES), seen=201)
     assert program.line() == "now"
     program.signal(number)
-    ended, [words], err = program.ended()
+    ended, lines, err = program.ended()
     assert ended == status, err
     quiet(err, word)
+    [words] = lines
 
     left, gone = Left(tmp_path), before - held(sandbox, owner)
     done, failures, not_read, _ = words.split()

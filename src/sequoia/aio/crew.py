@@ -24,7 +24,10 @@ Result = TypeVar("Result")
 
 
 class AsyncCrew(Generic[Result]):
-    """Workers that put results into a box of limited room; arguments and errors as for `sequoia.crew.Crew`."""
+    """Workers that put results into a box of limited room; arguments and errors as for `sequoia.crew.Crew`.
+
+    Tasks take turns only where they wait, so there is nothing to lock.
+    """
 
     def __init__(self, room: int) -> None:
         self._room = room
@@ -32,7 +35,8 @@ class AsyncCrew(Generic[Result]):
         self._working = 0
         self._error: Exception | None = None
         self._stopped = False
-        self._changed = anyio.Event()
+        self._room_made = anyio.Event()
+        self._news = anyio.Event()
         self._tasks: list[_Task] = []
 
     def __reduce__(self) -> NoReturn:
@@ -46,10 +50,10 @@ class AsyncCrew(Generic[Result]):
     async def put(self, result: Result) -> None:
         """Make a result ready, when there is room; called by workers."""
         while len(self._ready) >= self._room and not self._stopped:
-            await self._changed.wait()
+            await self._room_made.wait()
         self.check()
         self._ready.append(result)
-        self._notify()
+        self._news.set()
 
     @property
     def ready(self) -> int:
@@ -69,8 +73,14 @@ class AsyncCrew(Generic[Result]):
                 raise self._error
             if not self._working:
                 raise Finished
-            await self._changed.wait()
-        self._notify()
+            try:
+                await self._news.wait()
+            finally:
+                # A new one also for whom Ctrl-C interrupts: on trio it may leave this task among those that the old one
+                # would wake.
+                self._news = anyio.Event()
+        self._room_made.set()
+        self._room_made = anyio.Event()
         return self._ready.popleft()
 
     def stop(self) -> None:
@@ -95,12 +105,7 @@ class AsyncCrew(Generic[Result]):
         finally:
             self._working -= 1
         self._error = self._error or error
-        self._notify()
-
-    def _notify(self) -> None:
-        """Wake whoever waits for a change. Tasks take turns only where they wait, so there is nothing to lock."""
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._news.set()
 
 
 class _Task:
