@@ -11,13 +11,14 @@ ORIGINALS := 4.4.0 async-0.4.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-all fuzz lint audit types format bench bench-fast bench-growth wheel originals coverage clean
+.PHONY: help demo test test-all fuzz soak lint audit types format bench bench-fast bench-growth wheel originals coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
 	@echo "make test      the tests, against the built wheel"
 	@echo "make test-all  the same with every supported Python on this machine"
 	@echo "make fuzz      hostile input for everything that parses, SECONDS=60 for each target"
+	@echo "make soak      both clients under load and faults, SECONDS=600, and whether anything is lost or grows"
 	@echo "make lint      ruff and mypy, and pip-audit where its data can be reached"
 	@echo "make bench     the benchmarks, side by side with sequoia-client-sdk 4.4.0"
 	@echo "make bench-fast    of those, scans, bulk writes and many reads at once"
@@ -82,10 +83,15 @@ test-all:
 	[ -z "$$failed" ] || { echo "failed with Python$$failed"; exit 1; }
 
 # atheris leads the way by coverage. There is none for some Pythons and systems; then the inputs are random.
-SECONDS ?= 60
+fuzz: SECONDS ?= 60
 fuzz: wheel
 	@$(BIN)/python -m pip install --quiet atheris==3.0.0 || echo "atheris cannot be installed here"
 	$(BIN)/python -m fuzz --seconds $(SECONDS) $(FUZZ)
+
+# 32 threads and 200 tasks; SOAK takes further arguments, such as SOAK="--seed 7".
+soak: SECONDS ?= 600
+soak: wheel
+	$(BIN)/python -m soak --seconds $(SECONDS) $(SOAK)
 
 lint: $(VENV)/.ready audit
 	$(BIN)/ruff check .

@@ -152,3 +152,9 @@ def test_what_differs_still_differs() -> None:
         sync |= _pieces(HOME / f"{module}.py")
         made |= _pieces(HOME / "aio" / f"{module}.py")
     assert [name for name in DIFFERENT if sync.get(name) == made.get(name)] == []
+
+
+@pytest.mark.parametrize("name", ["_work", "_perform", "_write", "_browse", "_scan", "_bulk"])
+def test_the_two_halves_of_the_soak_do_the_same(name: str) -> None:
+    soak = Path(__file__).parents[2] / "soak"
+    assert _pieces(soak / "threads.py")[name] == _pieces(soak / "tasks.py")[name]
