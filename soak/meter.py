@@ -68,9 +68,9 @@ class Allowance:
         return max(self.share * before, self.least)
 
 
-# Workers of scans and bulk writes come and go, and so do connections: how many there are at a moment is chance.
+# Workers of scans and bulk writes come and go, with their pages and connections: how many there are is chance.
 ALLOWED = {
-    "memory": Allowance(0.05, 8.0),
+    "memory": Allowance(0.10, 8.0),
     "threads": Allowance(0.10, 8),
     "files": Allowance(0.10, 8),
     "sockets": Allowance(0.10, 8),

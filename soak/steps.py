@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +48,15 @@ class Scan:
     Attributes:
         criteria: What to look for.
         options: Arguments of `scan`.
+        keeps: The refs of the resources that are wanted whole: to keep all would be a memory of the soak's, not of the
+            client's.
         halts: After how many resources each of the first loops is left, to go on from the checkpoint as JSON.
         closes: Whether a scan whose loop was left is closed; otherwise it is just forgotten.
     """
 
     criteria: Criteria
     options: Mapping[str, Any]
+    keeps: Container[str] = field(default=(), repr=False)
     halts: tuple[int, ...] = ()
     closes: bool = True
 
@@ -112,7 +115,8 @@ class Outcome:
     """What became of a step.
 
     Attributes:
-        items: The resources that were handed out.
+        items: The resources that were handed out; of a scan those that are wanted whole.
+        refs: The refs of all resources of a scan.
         error: The error that ended it.
         survived: The errors after which a scan was resumed.
         results: What a bulk write told of each resource.
@@ -120,6 +124,7 @@ class Outcome:
     """
 
     items: list[Document] = field(default_factory=list)
+    refs: list[str] = field(default_factory=list)
     error: ClientError | None = None
     survived: list[ClientError] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)

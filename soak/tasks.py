@@ -85,7 +85,7 @@ class Tasks:
                 task.cancel()
             while not self._quiet.is_set():  # noqa: ASYNC110 - it is set by another thread
                 await asyncio.sleep(0.05)
-            self.found = [item["ref"] for item in (await _scan(contents, self._owner, self._at_end)).items]
+            self.found = (await _scan(contents, self._owner, self._at_end)).refs
 
     async def _one(self, contents: AsyncEndpoint, worker: Worker) -> None:
         try:
@@ -160,6 +160,7 @@ async def _browse(contents: AsyncEndpoint, owner: str, criteria: Any) -> Outcome
 async def _scan(contents: AsyncEndpoint, owner: str, step: Scan) -> Outcome:
     """Scan, leave the loop where the step says so, and go on from the checkpoint, also after errors."""
     items: list[dict[str, Any]] = []
+    refs: list[str] = []
     errors: list[ClientError] = []
     halts = list(step.halts)
     checkpoint: Any = None
@@ -169,18 +170,20 @@ async def _scan(contents: AsyncEndpoint, owner: str, step: Scan) -> Outcome:
         number = 0
         try:
             async for item in scan:
-                items.append(item)
                 number += 1
+                refs.append(item["ref"])
+                if item["ref"] in step.keeps:
+                    items.append(item)
                 if number == most:
                     break
             else:
-                return Outcome(items, survived=errors)
+                return Outcome(items, refs, survived=errors)
             checkpoint = scan.checkpoint
             if step.closes:
                 await scan.close()
         except ClientError as error:
             if len(errors) == _RESUMED:
-                return Outcome(items, error=error, survived=errors)
+                return Outcome(items, refs, error, errors)
             errors.append(error)
             checkpoint = error.checkpoint
         checkpoint = json.loads(json.dumps(checkpoint))

@@ -62,7 +62,7 @@ class Threads:
 
     def _end(self) -> None:
         with self._client as client:
-            self.found = [item["ref"] for item in _scan(client.metadata.contents, self._owner, self._at_end).items]
+            self.found = _scan(client.metadata.contents, self._owner, self._at_end).refs
 
     def _run(self, worker: Worker) -> None:
         try:
@@ -127,6 +127,7 @@ def _browse(contents: Endpoint, owner: str, criteria: Any) -> Outcome:
 def _scan(contents: Endpoint, owner: str, step: Scan) -> Outcome:
     """Scan, leave the loop where the step says so, and go on from the checkpoint, also after errors."""
     items: list[dict[str, Any]] = []
+    refs: list[str] = []
     errors: list[ClientError] = []
     halts = list(step.halts)
     checkpoint: Any = None
@@ -136,18 +137,20 @@ def _scan(contents: Endpoint, owner: str, step: Scan) -> Outcome:
         number = 0
         try:
             for item in scan:
-                items.append(item)
                 number += 1
+                refs.append(item["ref"])
+                if item["ref"] in step.keeps:
+                    items.append(item)
                 if number == most:
                     break
             else:
-                return Outcome(items, survived=errors)
+                return Outcome(items, refs, survived=errors)
             checkpoint = scan.checkpoint
             if step.closes:
                 scan.close()
         except ClientError as error:
             if len(errors) == _RESUMED:
-                return Outcome(items, error=error, survived=errors)
+                return Outcome(items, refs, error, errors)
             errors.append(error)
             checkpoint = error.checkpoint
         checkpoint = json.loads(json.dumps(checkpoint))

@@ -93,7 +93,7 @@ class Worker:
         self._actions: dict[Callable[[], Steps], float] = {
             self._read: 30,
             self._browse: 5,
-            self._scan: 3,
+            self._scan: 2,
             self._store: 16,
             self._update: 8,
             self._patch: 8,
@@ -104,8 +104,8 @@ class Worker:
 
     def steps(self) -> Steps:
         """What it does until it is stopped."""
+        action = self._fill  # first, so that the catalogue has its size from the beginning on
         while not self._stopped():
-            (action,) = self._chance.choices(list(self._actions), list(self._actions.values()))
             for_now = action()
             outcome = None
             try:
@@ -115,7 +115,13 @@ class Worker:
             except StopIteration:
                 self.kinds[type(self.step).__name__] += 1
                 self.done += 1
+            (action,) = self._chance.choices(list(self._actions), list(self._actions.values()))
         self.ended = True
+
+    def _fill(self) -> Steps:
+        refs, revision = list(self._entries), self._next()
+        documents = [self._entries[ref].document(revision) for ref in refs]
+        yield from self._bulk(refs, revision, BulkStore(documents, {}))
 
     def _read(self) -> Steps:
         refs = self._some(5)
@@ -139,13 +145,12 @@ class Worker:
         options = {"workers": workers, "ordered": flag} if workers > 1 else {"workers": 1, "read_ahead": flag}
         halts = tuple(chance.randint(1, 300) for _ in range(chance.choice((0, 0, 1, 2))))
         before = self._books.snapshot(None if whole else self._group)
-        outcome = yield Scan(criteria, options, halts, closes=chance.random() < 0.5)
+        outcome = yield Scan(criteria, options, self._entries.keys(), halts, closes=chance.random() < 0.5)
         if self._failed(outcome):
             return
         told = f"a scan of {'everything' if whole else self._group} with {options} left after {halts}"
-        refs = [item["ref"] for item in outcome.items]
-        self._books.check_scan(before, refs, told, ordered=workers == 1 or flag)
-        self._found(list(self._entries), [item for item in outcome.items if item["ref"] in self._entries], told)
+        self._books.check_scan(before, outcome.refs, told, ordered=workers == 1 or flag)
+        self._found(list(self._entries), outcome.items, told)
 
     def _store(self) -> Steps:
         refs, revision = self._some(4), self._next()
