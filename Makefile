@@ -11,7 +11,8 @@ ORIGINALS := 4.4.0 async-0.4.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo docs test test-all fuzz lint audit types format bench bench-fast bench-growth wheel originals coverage clean
+.PHONY: help demo docs test test-all fuzz lint audit types format bench bench-fast bench-growth plots wheel originals \
+	coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
@@ -107,16 +108,22 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Growth with 10,000 and 100,000 contents here; bench-growth goes on to 1,000,000, which takes some minutes and 3.2 GB.
+# The tables and plots of docs/benchmarks.md come of it. Growth with 10,000 and 100,000 contents here; bench-growth goes
+# on to 1,000,000, which takes some minutes and 3.2 GB.
 bench: wheel originals
 	$(BIN)/python -m benchmarks; clients=$$?; \
 	$(BIN)/python -m benchmarks.fast; fast=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
-	exit $$((clients | fast | resolving | growth))
+	$(BIN)/python -m benchmarks.plots; plots=$$?; \
+	exit $$((clients | fast | resolving | growth | plots))
 
 bench-growth: wheel
-	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.growth; growth=$$?; $(BIN)/python -m benchmarks.plots && exit $$growth
+
+# Tables and plots once more, of the results that are there; it measures nothing.
+plots: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.plots
 
 bench-fast: wheel originals
 	$(BIN)/python -m benchmarks.fast
