@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 IMAGES = HERE.parent / "docs" / "images"
 
-WIDTH, FIGURES, BARS, BAR, GAP = 720, 290, 300, 18, 26
+WIDTH, ROW, BAR, GAP = 420, 29, 9, 28  # narrow enough for a telephone
 
 Lines = Sequence[Mapping[str, Any]]
 
@@ -99,7 +99,7 @@ def client_groups(lines: Lines) -> Groups:
 
 
 def _measure(value: float, unit: str) -> str:
-    return {"/s": f"{value:,.0f}", "MB": f"{value:.1f} MB", "s": f"{value:.2f} s"}[unit]
+    return {"/s": f"{value:,.0f}", "MB": f"{value:.1f}\u00a0MB", "s": f"{value:.2f}\u00a0s"}[unit]
 
 
 def fast_table(lines: Lines) -> Iterator[str]:
@@ -111,7 +111,7 @@ def fast_table(lines: Lines) -> Iterator[str]:
         if one["case"] != case:
             case = one["case"]
             yield f"| **{case}** | | | | | | |"
-        result = f"{one['result']:+.1f} MB" if one["unit"] == "MB" else _ratio(one["result"])
+        result = f"{one['result']:+.1f}\u00a0MB" if one["unit"] == "MB" else _ratio(one["result"])
         bound = "" if one["bound"] is None else f"{'≤' if one['at_most'] else '≥'} {one['bound']:.2g}"
         left, right = _names(one)
         measures = [left, _measure(one["measured"], one["unit"]), right, _measure(one["compared"], one["unit"])]
@@ -207,17 +207,16 @@ def plot(title: str, groups: Groups) -> str:
     """Horizontal bars as SVG, in the colours of the page that it is shown in, or else of the reader's system."""
     parts: list[str] = []
     y = 0
-    room = WIDTH - BARS
     for name, bars in groups.items():
         y += GAP
         parts.append(f'<text class="name" x="0" y="{y - 6}">{escape(name)}</text>')
         longest = max(bar.value for bar in bars) or 1
         for bar in bars:
-            width = max(bar.value / longest * room, 1)
+            width = max(bar.value / longest * WIDTH, 1)
             parts.append(f'<text class="label" x="0" y="{y + 13}">{escape(bar.label)}</text>')
-            parts.append(f'<text class="figure" x="{FIGURES}" y="{y + 13}">{escape(bar.figure)}</text>')
-            parts.append(f'<rect class="{bar.kind}" x="{BARS}" y="{y + 2}" width="{width:.1f}" height="{BAR - 4}"/>')
-            y += BAR
+            parts.append(f'<text class="figure" x="{WIDTH}" y="{y + 13}">{escape(bar.figure)}</text>')
+            parts.append(f'<rect class="{bar.kind}" x="0" y="{y + 17}" width="{width:.1f}" height="{BAR}"/>')
+            y += ROW
         y += 6
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 {WIDTH} {y}" role="img">'
     return "\n".join([head, f"<title>{escape(title)}</title>", STYLE, *parts, "</svg>", ""])
@@ -229,8 +228,8 @@ STYLE = """<style>
   @media (prefers-color-scheme: dark) {
     .plot { --fg: var(--md-default-fg-color, #e4ecec); --soft: var(--md-default-fg-color--light, #a9b8b7); }
   }
-  .plot text { font: 12px system-ui, sans-serif; fill: var(--fg); }
-  .plot .name { font-weight: 600; font-size: 13px; }
+  .plot text { font: 13px system-ui, sans-serif; fill: var(--fg); }
+  .plot .name { font-weight: 600; }
   .plot .label { fill: var(--soft); }
   .plot .figure { text-anchor: end; }
   .plot .ours { fill: var(--ours); }
