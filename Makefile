@@ -11,7 +11,8 @@ ORIGINALS := 4.4.0 async-0.4.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-all fuzz soak lint audit types format bench bench-fast bench-growth wheel originals coverage clean
+.PHONY: help demo docs test test-all fuzz soak lint audit types format bench bench-fast bench-growth plots wheel originals \
+	coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
@@ -23,6 +24,7 @@ help:
 	@echo "make bench     the benchmarks, side by side with sequoia-client-sdk 4.4.0"
 	@echo "make bench-fast    of those, scans, bulk writes and many reads at once"
 	@echo "make bench-growth  the sandbox with up to 1,000,000 contents"
+	@echo "make docs      the documentation site, into site/; open site/index.html, no server is needed"
 	@echo "make coverage  the tests with line and branch coverage"
 	@echo "make originals the virtual environments with the original SDKs, which test, bench and coverage need"
 
@@ -112,23 +114,41 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Growth with 10,000 and 100,000 contents here; bench-growth goes on to 1,000,000, which takes some minutes and 3.2 GB.
+# The tables and plots of docs/benchmarks.md come of it. Growth with 10,000 and 100,000 contents here; bench-growth goes
+# on to 1,000,000, which takes some minutes and 3.2 GB.
 bench: wheel originals
 	$(BIN)/python -m benchmarks; clients=$$?; \
 	$(BIN)/python -m benchmarks.fast; fast=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
-	exit $$((clients | fast | resolving | growth))
+	$(BIN)/python -m benchmarks.plots; plots=$$?; \
+	exit $$((clients | fast | resolving | growth | plots))
 
 bench-growth: wheel
-	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.growth; growth=$$?; $(BIN)/python -m benchmarks.plots && exit $$growth
+
+# Tables and plots once more, of the results that are there; it measures nothing.
+plots: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.plots
 
 bench-fast: wheel originals
 	$(BIN)/python -m benchmarks.fast
+
+# The site is built of the pages in docs/ and the docstrings in src/. --strict: a link that leads nowhere is an error.
+docs: .venv-docs/.ready
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+.venv-docs/.ready: requirements-docs.txt
+	@echo "building .venv-docs ..."
+	@$(PYTHON) -m venv --clear .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet --requirement $< || \
+		{ echo "pip could not install what is needed; it takes its packages from PyPI: is it within reach?"; exit 2; }
+	@touch $@
 
 coverage: wheel originals
 	$(BIN)/coverage run -m pytest $(PYTEST)
 	$(BIN)/coverage report
 
 clean:
-	rm -rf .venv .venv-* dist build .mypy_cache .ruff_cache .pytest_cache .coverage benchmarks/results
+	rm -rf .venv .venv-* dist build site .mypy_cache .ruff_cache .pytest_cache .coverage benchmarks/results

@@ -2,12 +2,14 @@
 
 A fenced block of the language `python` is run on its own, with `sandbox`, `client` and `owner` at hand and the
 `SEQUOIA_*` variables set. One that cannot run says so behind that word, with the reason, as in `python no-run: needs
-certificates`; it is compiled all the same.
+certificates`; it is compiled all the same. Where a block `text title="prints"` follows, that is what it prints. The
+blocks of the tutorial make one script; one whose title is a file of tests is run by pytest.
 """
 
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -15,19 +17,26 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
 import pytest
 
+import sequoia.error
+import sequoia.sandbox
 from sequoia.cli.group import command as find_command
 from sequoia.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "examples" / "README.md"]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 _BLOCK = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PRINTS = re.compile(r'\n*```text title="prints"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_TITLE = re.compile(r'title="([\w.]+)"')
+_REFERENCE = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?://)([^)#\s]+)")
 _VARIABLES = (
     "SEQUOIA_REGISTRY_URL",
@@ -44,13 +53,20 @@ Stored = Callable[[], dict[str, int | None]]
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page: its language, what stands behind it, where it begins, and its text."""
+    """A fenced block of a page: its language, what stands behind it, where it begins, its text, and what it prints."""
 
     page: Path
     line: int
     language: str
     remark: str
     text: str
+    prints: str | None
+
+    @property
+    def file(self) -> str:
+        """The name of the file that it is shown as, if any."""
+        found = _TITLE.search(self.remark)
+        return found[1] if found else ""
 
     @property
     def runs(self) -> bool:
@@ -62,12 +78,25 @@ class Block:
 
 def _blocks(language: str) -> list[Block]:
     return [
-        Block(page, text.count("\n", 0, found.start(3)) + 1, found[1], found[2].strip(), found[3])
+        Block(
+            page,
+            text.count("\n", 0, found.start(3)) + 1,
+            found[1],
+            found[2].strip(),
+            found[3],
+            _printed(text, found.end()),
+        )
         for page in PAGES
         for text in [page.read_text(encoding="utf-8")]
         for found in _BLOCK.finditer(text)
         if found[1] == language
     ]
+
+
+def _printed(text: str, end: int) -> str | None:
+    """What the block that ends there prints, if the page says it."""
+    found = _PRINTS.match(text, end)
+    return found[1] if found else None
 
 
 def _commands() -> list[str]:
@@ -113,14 +142,65 @@ def stored(sandbox: Sandbox) -> Iterator[Stored]:
         yield count
 
 
-@pytest.mark.parametrize("block", _blocks("python"), ids=str)
-def test_a_python_block_runs_and_leaves_nothing_behind(block: Block, prepared: dict[str, Any], stored: Stored) -> None:
+@pytest.mark.parametrize("block", [block for block in _blocks("python") if block.page != TUTORIAL], ids=str)
+def test_a_python_block_runs_and_leaves_nothing_behind(
+    block: Block, prepared: dict[str, Any], stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
     # The blank lines in front make the line numbers of a traceback those of the page.
     code = compile("\n" * (block.line - 1) + block.text, str(block.page), "exec")
     before = stored()
     if block.runs:
         exec(code, prepared)  # noqa: S102 - it is our own documentation
+    if block.prints is not None:
+        assert capsys.readouterr().out == block.prints
     assert stored() == before
+
+
+def test_the_steps_of_the_tutorial_are_a_script_that_prints_what_it_says(
+    sandbox: Sandbox, stored: Stored, tmp_path: Path
+) -> None:
+    steps = [block for block in _blocks("python") if block.page == TUTORIAL]
+    script = tmp_path / "tutorial.py"
+    script.write_text("\n".join(step.text for step in steps), encoding="utf-8")
+    before = stored()
+    result = _run(script, dict(sandbox.environ), tmp_path)
+    assert result.stderr == ""
+    assert result.stdout == "".join(step.prints or "" for step in steps)
+    assert len([step for step in steps if step.prints]) >= 8
+    assert (tmp_path / "films.ndjson").read_text(encoding="utf-8").count("\n") == 10
+    assert stored() == before
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in _blocks("python") if block.file.startswith("test_")}))
+def test_a_block_that_is_a_file_of_tests_passes_under_pytest(page: Path, tmp_path: Path) -> None:
+    for block in _blocks("python"):
+        if block.page == page and block.file.endswith(".py"):
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_what_a_block_prints_would_be_noticed_if_it_were_wrong() -> None:
+    assert len([block for block in _blocks("python") if block.prints is not None]) >= 20
+    assert _PRINTS.match('\n\n```text title="prints"\n30\n```\n') is not None
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """Of the package, its errors and its sandbox; a name that moves to another module is still the same object."""
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    paths = [path for page in pages for path in _REFERENCE.findall(page.read_text(encoding="utf-8"))]
+    shown = [pkgutil.resolve_name(path) for path in paths]
+    modules = [one for one in shown if isinstance(one, ModuleType)]
+    shown += [getattr(module, name) for module in modules for name in getattr(module, "__all__", ())]
+    public = [
+        getattr(module, name)
+        for module in (sequoia, sequoia.error, sequoia.sandbox)
+        for name in module.__all__
+        if not name.startswith("__")
+    ]
+    assert [one for one in public if not any(one is other for other in shown)] == []
 
 
 def test_a_block_that_does_not_run_is_an_exception_and_says_why() -> None:
@@ -177,13 +257,14 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def _run(script: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _run(script: Path, variables: dict[str, str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a script as a user would: the six variables, and nothing of this process but what Python needs."""
     needed = ("PATH", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV")
     environment = {name: os.environ[name] for name in needed if name in os.environ} | {"NO_PROXY": "127.0.0.1"}
     assert set(variables) == set(_VARIABLES)
     return subprocess.run(  # noqa: S603 - our own scripts
         [sys.executable, script],
+        cwd=folder,
         env=environment | variables,
         capture_output=True,
         text=True,
