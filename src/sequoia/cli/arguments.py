@@ -1,0 +1,28 @@
+"""The arguments that most commands share: which resource, which refs, and which owner a bare name belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from sequoia.cli.failing import Refusal
+
+__all__ = ["full_ref", "on_resource"]
+
+
+def on_resource(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the arguments SERVICE and RESOURCE."""
+    return click.argument("service")(click.argument("resource")(command))
+
+
+def full_ref(ref: str, owner: str) -> str:
+    """A ref as people write it: a name alone is one of the owner's.
+
+    Raises:
+        Refusal: It is empty, as a variable is that a script has forgotten to set.
+    """
+    if not ref.strip():
+        raise Refusal(f"{ref!r} is no ref: expected 'owner:name', or the name alone")
+    return ref if ":" in ref else f"{owner}:{ref}"
