@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import click
-
+from sequoia.cli.completing import resource_argument, service_argument
 from sequoia.cli.failing import Refusal
 
 __all__ = ["full_ref", "on_resource"]
 
 
 def on_resource(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the arguments SERVICE and RESOURCE."""
-    return click.argument("service")(click.argument("resource")(command))
+    """Give a command the arguments SERVICE and RESOURCE, which the shell completes."""
+    return service_argument(resource_argument(command))
 
 
 def full_ref(ref: str, owner: str) -> str:

@@ -48,8 +48,13 @@ def written(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in a cell that people read: lists parted by commas, and nothing that a terminal would act upon."""
-    if isinstance(value, list) and not any(isinstance(item, Mapping | list) for item in value):
+    """A value in a cell that people read: lists parted by commas, and nothing that a terminal would act upon.
+
+    Of resources, as they are included, the refs are shown.
+    """
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) and "ref" in item for item in value):
+        text = ", ".join(written(item["ref"]) for item in value)
+    elif isinstance(value, list) and not any(isinstance(item, Mapping | list) for item in value):
         text = ", ".join(map(written, value))
     else:
         text = written(value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import keyword
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from sequoia.criteria import Criteria, Inclusion
@@ -70,20 +70,24 @@ def endpoint_code(service: str, resource: str) -> str:
     return code
 
 
-def script(requests: Iterable[tuple[str, str]], criteria: Criteria | None, lines: Iterable[str]) -> str:
+def script(
+    requests: Iterable[tuple[str, str]], criteria: Criteria | None, lines: Iterable[str], *, imports: Sequence[str] = ()
+) -> str:
     """The whole explanation.
 
     Args:
         requests: Method and URL of each request.
         criteria: The question, if there is one; `lines` may use it as `criteria`.
         lines: What is done with it.
+        imports: Statements that they need.
     """
     told = [f"# {method} {url}" for method, url in requests]
     if criteria is None:
         return "\n".join([*told, "", *lines, ""])
     code = criteria_code(criteria)
     names = [name for name in ("field", "raw", "text", "where") if f"{name}(" in _without_texts(code)]
-    return "\n".join([*told, "", f"from sequoia import {', '.join(names)}", "", f"criteria = {code}", *lines, ""])
+    needed = [*imports, *([""] if imports else []), f"from sequoia import {', '.join(names)}"]
+    return "\n".join([*told, "", *needed, "", f"criteria = {code}", *lines, ""])
 
 
 def _entry_code(entry: Filter | Raw) -> str:

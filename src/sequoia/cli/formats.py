@@ -156,7 +156,7 @@ def formatted(*choices: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
 
 def _usual(file: Path | None, choices: Sequence[str]) -> str:
     """The format where none is asked for."""
-    named = _SUFFIXES.get(file.suffix.lower()) if file is not None else None
+    named = _SUFFIXES.get(file.suffix.lower(), "") if file is not None else ""
     if named in choices:
         return named
     return choices[0] if file is None and on_terminal() else choices[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -26,6 +26,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+# How the SDK's messages begin what they say of a part of a question, and the option that it comes from.
+_OPTION = {
+    "fields": "--fields", "order_by": "--order", "facets": "--by", "include": "--include", "intersect": "--intersect",
+    "per_page": "--per-page", "active": "--active", "available": "--available", "text": "--text",
+}  # fmt: skip
+_PYTHON = re.compile(rf"(?<![\w-])({'|'.join(_OPTION)})(?:\('?([^')]*)'?\))?(?=: )")
 
 OPTIONS: Mapping[str, Callable[..., Any]] = {
     "where": click.option(
@@ -77,11 +84,13 @@ class Question:
         criteria: It, as the SDK takes it.
         fields: The fields asked for, in their order; empty for all.
         check: Whether it is held against the descriptor first: for `Client(check=...)`.
+        written: Its conditions as they were written, by what the SDK calls them.
     """
 
     criteria: Criteria
     fields: tuple[str, ...] = ()
     check: bool = True
+    written: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Question:
@@ -93,12 +102,12 @@ class Question:
         for name, value in options.items():
             _check_text(f"--{name.replace('_', '-')}", value)
         criteria = Criteria()
-        _narrow(criteria, options)
+        written = _narrow(criteria, options)
         for one in options.get("include", ()):
             relationship, colon, fields = one.partition(":")
             names = _listed("--include", fields, one) if colon else ()
             _tried("--include", functools.partial(criteria.include, relationship.strip(), fields=names))
-        for relationship, inner in _intersections(options.get("intersect", ())).items():
+        for relationship, inner in _intersections(options.get("intersect", ()), written).items():
             _tried("--intersect", functools.partial(criteria.intersect, relationship, inner))
         fields = tuple(name for one in options.get("fields", ()) for name in _listed("--fields", one, one))
         order = [name for one in options.get("order", ()) for name in _listed("--order", one, one)]
@@ -113,7 +122,13 @@ class Question:
                 getattr(criteria, flag)()
         if (per_page := options.get("per_page")) is not None:
             criteria.per_page(per_page)
-        return cls(criteria, tuple(dict.fromkeys(fields)), options.get("check", True))
+        return cls(criteria, tuple(dict.fromkeys(fields)), options.get("check", True), written)
+
+    def in_words_of_options(self, message: str) -> str:
+        """What the SDK says about the question, with what the user wrote in place of Python."""
+        for python, option in self.written.items():
+            message = message.replace(python, option)
+        return _PYTHON.sub(lambda found: _OPTION[found[1]] + (f" {found[2]}" if found[2] else ""), message)
 
     @property
     def narrows(self) -> bool:
@@ -133,7 +148,11 @@ def querying(*names: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
         @functools.wraps(command)
         def asked(*args: Any, **options: Any) -> R:
             mine = {key: options.pop(key) for key in (name.replace("-", "_") for name in chosen)}
-            return command(*args, question=Question.of(mine), **options)
+            question = Question.of(mine)
+            try:
+                return command(*args, question=question, **options)
+            except CriteriaError as error:
+                raise Refusal(question.in_words_of_options(str(error))) from error
 
         with_options: Callable[..., R] = asked
         for name in reversed(chosen):
@@ -151,11 +170,13 @@ def pointed(option: str, message: str, value: str, place: int) -> Refusal:
     return Refusal(f"{option}: {message}\n  {shown}\n  {' ' * cell_len(shown[:place])}^")
 
 
-def _narrow(criteria: Criteria, options: Mapping[str, Any]) -> None:
-    """Add the filters."""
+def _narrow(criteria: Criteria, options: Mapping[str, Any]) -> dict[str, str]:
+    """Add the filters; of each condition, what the SDK calls it, and how it was written."""
+    written: dict[str, str] = {}
     for one in options.get("where", ()):
         for found in _conditions("--where", one, one, 0):
             criteria.add_criterion(found)
+            written[repr(found)] = f"--where {one!r}"
     if (words := options.get("text")) is not None:
         criteria.add_criterion(_tried("--text", functools.partial(text, words)))
     for one in options.get("raw", ()):
@@ -163,16 +184,18 @@ def _narrow(criteria: Criteria, options: Mapping[str, Any]) -> None:
         if not equals or not name:
             raise Refusal(f"--raw takes a parameter and its value, as in --raw withType=movie, not {one!r}")
         criteria.add_criterion(raw(name, value))
+    return written
 
 
-def _intersections(given: Iterable[str]) -> dict[str, Criteria]:
-    """What linked resources must be like, by relationship."""
+def _intersections(given: Iterable[str], written: dict[str, str]) -> dict[str, Criteria]:
+    """What linked resources must be like, by relationship; how it was written is added to `written`."""
     found: dict[str, Criteria] = {}
     for one in given:
         relationship, colon, condition = one.partition(":")
         inner = found.setdefault(relationship.strip(), Criteria())
         for entry in _conditions("--intersect", condition, one, len(relationship) + 1) if colon else ():
             inner.add_criterion(entry)
+            written[f"intersect({relationship.strip()!r}): {entry!r}"] = f"--intersect {one!r}"
     return found
 
 

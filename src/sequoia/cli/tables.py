@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,7 @@ _SAMPLE = 100
 _GAP = 2  # blanks between columns
 _WIDEST = 40  # of a column, as long as others want room
 _NARROWEST = 6
+_COMFORT = 20  # columns of a value; on a terminal with less, values take lines of their own
 # What a table shows first, what last, and what it leaves out where it chooses: mostly the same in all rows.
 _FIRST = ("ref", "title")
 _LAST = ("updatedAt",)
@@ -181,25 +183,21 @@ def _bar(number: int, greatest: int, room: int) -> str:
 
 def _draw_record(canvas: Canvas, resource: Resource, columns: Sequence[str], *, after_another: bool) -> None:
     pairs = [(path, value_at(resource, path)) for path in columns] if columns else list(flat(resource))
-    widest = max((cell_len(path) for path, _ in pairs), default=0)
-    # On a narrow terminal the values take lines of their own.
-    beside = widest + _GAP + 20 <= canvas.width
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
-    if beside:
-        table.add_column(width=widest, no_wrap=True, style="bold")
-    table.add_column(overflow="fold")
-    for path, value in pairs:
-        for number, text in enumerate(_lines_of(value)):
-            name = Text(path if not number else "")
-            if beside:
-                table.add_row(name, Text(text))
-            else:
-                if not number:
-                    table.add_row(Text(path, style="bold"))
-                table.add_row(Text(f"  {text}"))
     if after_another:
         canvas.draw("")
-    canvas.draw(table)
+    widest = max((cell_len(path) for path, _ in pairs), default=0)
+    if widest + _GAP + _COMFORT <= canvas.width:
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
+        table.add_column(width=widest, no_wrap=True, style="bold")
+        table.add_column(overflow="fold")
+        for path, value in pairs:
+            for number, text in enumerate(_lines_of(value)):
+                table.add_row(Text("" if number else path), Text(text))
+        canvas.draw(table)
+        return
+    for path, value in pairs:
+        values = [Padding(Text(text, overflow="fold"), (0, 0, 0, _GAP)) for text in _lines_of(value) if text]
+        canvas.draw(Text(path, style="bold"), *values)
 
 
 def _lines_of(value: Any) -> Iterable[str]:
@@ -224,7 +222,9 @@ def _columns_in(rows: list[Resource]) -> list[str]:
     first = [name for name in _FIRST if name in often]
     last = [name for name in _LAST if name in often]
     middle = [name for name in often if name not in {*_FIRST, *_LAST} and len(set(_texts(name, rows))) > 1]
-    return [*first, *middle, *last] or list(counts)
+    lists = [name for name in middle if any(isinstance(row.get(name), list) for row in rows)]
+    scalars = [name for name in middle if name not in lists]
+    return [*first, *scalars, *lists, *last] or list(counts)
 
 
 def _texts(path: str, rows: Iterable[Resource]) -> Iterable[str]:

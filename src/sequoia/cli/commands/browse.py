@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.attaching import check_attachable
 from sequoia.cli.cells import columns_of
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import data, note, progress
@@ -70,6 +71,8 @@ def browse(  # noqa: PLR0913, PLR0917 - what a command line has
     owner = connection.owner
     with connection.client(check=question.check, model_resolution=bool(criteria.included)) as client:
         endpoint = connection.collection(client, service, resource)
+        if question.criteria.inclusion_entries:
+            check_attachable(client[service].descriptor, endpoint.descriptor, question)
         columns = columns_for(endpoint, question, output)
         with output.writer(columns) as writer, progress(f"Reading {resource}", streaming=output.path is None) as show:
             meter = Meter(show, time.monotonic)
@@ -127,6 +130,5 @@ def _explanation(owner: str, service: str, resource: str, criteria: Criteria, mo
         f"for resource in {f'islice(found, {most})' if most else 'found'}:",
         "    print(resource)",
     ]
-    if most:
-        lines = ["", "from itertools import islice", "", *lines]
-    return script([(call.method, f"{{{service}}}{call.url}")], criteria, lines)
+    imports = ["from itertools import islice"] if most else []
+    return script([(call.method, f"{{{service}}}{call.url}")], criteria, lines, imports=imports)

@@ -53,8 +53,8 @@ def _found(endpoint: Endpoint, owner: str, question: Question, resource: str) ->
     """The refs of what fits, every one of them before the first is deleted."""
     with progress(f"Finding {resource}") as show:
         scan = endpoint.scan(owner, question.criteria, fields=["ref"], progress=show)
-        found = [one.get("ref") for one in scan]
-    if not all(isinstance(ref, str) for ref in found):
+        found = [str(one.get("ref", "")) for one in scan]
+    if not all(found):
         raise Failure(f"the service gave {resource} without their refs: nothing was deleted")
     return found
 

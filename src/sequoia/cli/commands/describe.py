@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sequoia.cli.cells import shown
+from sequoia.cli.completing import service_argument
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.formats import Output, formatted
 from sequoia.descriptor import Descriptor, FieldType, FilterType, Relationship, ResourceType
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 _MOST_VALUES = 8  # of a field, that are shown
-_COMFORT = 72  # columns of a terminal, below which descriptions are left out
+_COMFORT = 72  # columns of a terminal, below which a table is hard to read
 
 
 @click.command()
-@click.argument("service")
+@service_argument
 @click.argument("resource", required=False)
 @formatted("table", "json", "yaml")
 @connected
@@ -108,24 +109,27 @@ def _head(canvas: Canvas, title: str, description: str | None) -> None:
 
 
 def _section(canvas: Canvas, title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A titled table; nothing for one without rows. On a narrow terminal descriptions are left out."""
-    from rich.table import Table  # noqa: PLC0415 - as in `describe`
+    """A titled table; nothing for one without rows. On a narrow terminal each row takes several lines."""
+    from rich.padding import Padding  # noqa: PLC0415 - as in `describe`
+    from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     listed = list(rows)
     if not listed:
         return
-    kept = [
-        index
-        for index, name in enumerate(names)
-        if any(row[index] for row in listed) and (name != "description" or canvas.width >= _COMFORT)
-    ]
+    canvas.draw("", Text(title, style="bold cyan"))
+    if canvas.width < _COMFORT:
+        for first, second, *others in listed:
+            told = [Padding(Text(shown(one), overflow="fold"), (0, 0, 0, 2)) for one in others if one]
+            canvas.draw(Text.assemble((shown(first), "bold"), "  ", shown(second)), *told)
+        return
+    kept = [index for index in range(len(names)) if any(row[index] for row in listed)]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index in kept:
-        table.add_column(names[index], overflow="fold", no_wrap=index == 0 and canvas.width >= _COMFORT)
+        table.add_column(names[index], overflow="fold", no_wrap=index == 0)
     for row in listed:
         table.add_row(*(Text(shown(row[index])) for index in kept))
-    canvas.draw("", Text(title, style="bold cyan"), table)
+    canvas.draw(table)
 
 
 def _type(field: FieldType) -> str:

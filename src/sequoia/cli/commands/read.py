@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sequoia.cli.arguments import full_ref, on_resource
+from sequoia.cli.attaching import check_attachable
 from sequoia.cli.commands.browse import columns_for
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import data, note
@@ -46,6 +47,8 @@ def read(  # noqa: PLR0913, PLR0917 - what a command line has
     criteria = question.criteria if str(question.criteria) else None
     with connection.client(check=question.check, model_resolution=bool(question.criteria.included)) as client:
         endpoint = connection.collection(client, service, resource)
+        if question.criteria.inclusion_entries:
+            check_attachable(client[service].descriptor, endpoint.descriptor, question)
         try:
             with refusing():
                 response = endpoint.read(owner, wanted, criteria=criteria)

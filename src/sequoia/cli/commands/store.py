@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.cells import shown
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.failing import PARTLY, Refusal
@@ -23,6 +24,7 @@ from sequoia.report import Result
 __all__ = ["store"]
 
 _TOLD = 10  # failures that are told of one by one
+_BEGINNING = 60  # bytes
 
 
 @click.command()
@@ -101,10 +103,12 @@ class _Work:
         if self._letters is not None:
             self._letters.write([result.line()])
         if self.failures <= _TOLD:
-            note(f"{result.ref or 'a resource without a ref'}: {' '.join(str(result.error).split())}")
+            note(f"{result.ref or _beginning(result.resource)}: {' '.join(str(result.error).split())}")
 
     def tell(self, resource: str, letters: str | None) -> None:
         """Say what was done."""
+        if not self.stored and not self.failures:
+            return
         if self.failures > _TOLD:
             note(f"... and {self.failures - _TOLD:,} more")
         failed = f", {self.failures:,} failed" if self.failures else ""
@@ -150,3 +154,9 @@ def _ref(given: Any) -> str | None:
         return str(value["ref"])
     owner, name = value.get("owner"), value.get("name")
     return f"{owner}:{name}" if isinstance(owner, str) and isinstance(name, str) else None
+
+
+def _beginning(given: Any) -> str:
+    """How a resource without a ref begins."""
+    text = given if isinstance(given, bytes) else msgspec.json.encode(given)
+    return shown(text[:_BEGINNING].decode("utf-8", "replace").strip())
