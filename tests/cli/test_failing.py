@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 import pytest
 
 from sequoia import error
 from sequoia.cli.failing import Failure, Refusal, Terminated, Unconnected, ended, interrupting, refusing
+
+Spawn: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def raising(problem: BaseException) -> Callable[[], object]:
@@ -80,6 +82,17 @@ def test_notes_and_line_ends_of_an_error_become_one_line(capsys: pytest.CaptureF
     problem.add_note("there is no field 'tite'")
 
     assert shown(problem, capsys) == (4, "Error: 400 Bad Request: two lines; there is no field 'tite'\n")
+
+
+def test_without_a_command_there_is_the_help_and_with_a_wrong_option_one_sentence(spawn: Spawn) -> None:
+    helped, wrong = spawn(), spawn("config", "use", "--prfile", "x")
+
+    assert (helped.returncode, helped.stdout) == (2, "")
+    assert helped.stderr.startswith("Usage: sequoia [OPTIONS] COMMAND")
+    assert (wrong.returncode, wrong.stderr.splitlines()) == (
+        2,
+        ["Error: No such option '--prfile'. See: sequoia config use -h"],
+    )
 
 
 def test_a_mistake_of_ours_is_not_dressed_up() -> None:

@@ -93,6 +93,10 @@ class Failure(Refusal):
     exit_code = FAILED
 
 
+class Helped(Refusal):
+    """A group was called without a command: what it shows is its help."""
+
+
 class Interrupted(Refusal):
     """Ctrl-C has ended the command."""
 
@@ -179,7 +183,7 @@ def explained() -> Iterator[None]:
         yield
     except click.UsageError as error:
         raise _usage(error) from error
-    except click.ClickException:
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
     except ModuleNotFoundError as error:
         refusal = missing(error)
@@ -195,6 +199,8 @@ def explained() -> Iterator[None]:
 
 
 def _shown(error: click.ClickException) -> str:
+    if isinstance(error, Helped):
+        return error.message
     if not isinstance(error, Interrupted):
         return f"Error: {error.format_message()}"
     # The terminal has written ^C where the cursor was.
@@ -211,7 +217,9 @@ def _client_error() -> type[ClientError]:
 def _usage(error: click.UsageError) -> Refusal:
     """A wrong option or argument, without the lines of usage that click puts in front."""
     text = error.format_message()
-    if error.ctx is None or "--help" in text:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return Helped(text)
+    if error.ctx is None:
         return Refusal(_one_line(text))
     return Refusal(_one_line(f"{text.rstrip('.')}{'' if text.endswith('?') else '.'} See: {error.ctx.command_path} -h"))
 
