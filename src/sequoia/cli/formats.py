@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -22,7 +22,6 @@ from sequoia.cli.writers import CsvWriter, JsonWriter, NdjsonWriter, Sink, Write
 
 __all__ = ["FORMATS", "Output", "Writer", "formatted"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 FORMATS = ("table", "ndjson", "json", "csv", "parquet", "yaml")
@@ -127,7 +126,7 @@ class Output:
         return RecordWriter(canvas, columns) if single else TableWriter(canvas, columns)
 
 
-def formatted(*choices: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
+def formatted(*choices: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Give a command the options `--format` and `--output`; it gets an `output: Output` in their place.
 
     Args:
@@ -136,7 +135,7 @@ def formatted(*choices: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
     """
     known = choices or FORMATS
 
-    def decorate(command: Callable[P, R]) -> Callable[..., R]:
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
         @click.option(
             "-f",
             "--format",

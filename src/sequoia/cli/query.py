@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -22,7 +22,6 @@ from sequoia.expressions import Filter, raw, text
 
 __all__ = ["OPTIONS", "Question", "pointed", "querying"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -136,7 +135,7 @@ class Question:
         return bool(self.criteria.criterion_entries)
 
 
-def querying(*names: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
+def querying(*names: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Give a command the options of a question; it gets a `question: Question` in their place.
 
     Args:
@@ -144,7 +143,7 @@ def querying(*names: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
     """
     chosen = names or tuple(OPTIONS)
 
-    def decorate(command: Callable[P, R]) -> Callable[..., R]:
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(command)
         def asked(*args: Any, **options: Any) -> R:
             mine = {key: options.pop(key) for key in (name.replace("-", "_") for name in chosen)}
