@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sequoia.cli.console import data, on_terminal
+from sequoia.cli.console import data, note, on_terminal
 from sequoia.cli.failing import Refusal
 from sequoia.cli.writers import CsvWriter, JsonWriter, NdjsonWriter, Sink, Writer, YamlWriter
 
@@ -94,6 +94,8 @@ class Output:
                     writer.close()
                 raise
             writer.close()
+        if isinstance(writer, CsvWriter) and writer.left_out:
+            note(f"Left out, because no column has them: {', '.join(sorted(writer.left_out))}")
 
     @contextmanager
     def sink(self) -> Iterator[Sink]:

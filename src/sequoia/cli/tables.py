@@ -29,7 +29,8 @@ Resource = Mapping[str, Any]
 
 _SAMPLE = 100
 _GAP = 2  # blanks between columns
-_WIDEST = 40  # of a column, as long as others want room
+# A column's characters, as long as others want room: these at most, or two fifths of the terminal.
+_WIDE, _WIDEST = 24, 40
 _NARROWEST = 6
 _COMFORT = 20  # columns of a value; on a terminal with less, values take lines of their own
 # What a table shows first, what last, and what it leaves out where it chooses: mostly the same in all rows.
@@ -245,7 +246,7 @@ def _fitted(wanted: Mapping[str, int], width: int, *, all_of_them: bool) -> dict
     """
     chosen: dict[str, int] = {}
     for path, most in wanted.items():
-        least = min(most, _WIDEST)
+        least = min(most, max(_WIDE, min(_WIDEST, 2 * width // 5)))
         if all_of_them or len(chosen) < len(_FIRST) or _total([*chosen.values(), least]) <= width:
             chosen[path] = least
     excess = _total(chosen.values()) - width
