@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import pty
 import re
-import sys
 from typing import Any
 
 import pytest
 import yaml
+from tests.cli.terminal import on_terminal
 
 from sequoia.sandbox import Fault, Sandbox
 
@@ -22,28 +20,6 @@ CONTENTS = 30
 
 def rows(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
-
-
-def on_terminal(*arguments: str, width: int = 80, typed: bytes = b"") -> tuple[int, str]:
-    """Run the command line where stdin, stdout and stderr are a terminal; its exit status, and what was seen."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(COLUMNS=str(width), TERM="dumb")
-        os.execv(sys.executable, [sys.executable, "-m", "sequoia.cli", *arguments])  # noqa: S606 - this interpreter
-    os.write(terminal, typed)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:  # on Linux the end
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(terminal)
-    _, status = os.waitpid(child, 0)
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode()).replace("\r\n", "\n")
-    return os.waitstatus_to_exitcode(status), text
 
 
 @pytest.mark.usefixtures("environ")

@@ -179,3 +179,10 @@ def test_what_other_commands_explain_runs_and_asks_the_same(
     assert asked_of(sandbox) == asked
     assert printed.getvalue()
     assert len(list(itertools.takewhile(lambda line: line.startswith("# GET"), explained.stdout.splitlines()))) >= 1
+
+
+def test_an_explanation_needs_nothing_but_the_owner(run: Any) -> None:
+    done = run("browse", "metadata", "contents", "--owner", 'ac"me', "--explain")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert 'browse("ac\\"me", criteria' in done.stdout
+    assert run("browse", "metadata", "contents", "--explain").exit_code == 2

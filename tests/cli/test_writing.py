@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.terminal import on_terminal
 
 from sequoia import field, where
 from sequoia.bulk import read_dead_letters
@@ -279,23 +277,9 @@ def test_a_misspelt_condition_deletes_nothing(run: Any, sandbox: Sandbox) -> Non
 def test_a_delete_asks_and_shows_the_number(
     sandbox: Sandbox, films: list[str], typed: bytes, status: int, left: int
 ) -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        arguments = ["delete", "metadata", "contents", "--where", "tags=tested"]
-        os.execv(sys.executable, [sys.executable, "-m", "sequoia.cli", *arguments])  # noqa: S606 - this interpreter
-    os.write(terminal, typed)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:  # on Linux the end
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == status, seen
-    assert b"Delete 4 contents of acme: acme:tested-0, acme:tested-1" in seen
+    done, seen = on_terminal("delete", "metadata", "contents", "--where", "tags=tested", width=120, typed=typed)
+    assert done == status, seen
+    assert "Delete 4 contents of acme: acme:tested-0, acme:tested-1" in seen
     assert len(stored(sandbox)) == left
 
 

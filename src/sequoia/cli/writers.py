@@ -72,7 +72,9 @@ class YamlWriter:
     def __init__(self, sink: Sink, *, single: bool = False) -> None:
         import yaml  # noqa: PLC0415 - only this format needs it
 
-        self._dump = yaml.safe_dump
+        self._dump = yaml.dump
+        # The one in C is ten times as fast, and not on every system.
+        self._dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         self._sink = sink
         self._single = single
         self._begun = False
@@ -80,7 +82,7 @@ class YamlWriter:
     def write(self, resource: Resource) -> None:
         """Write one more: one-item lists put after one another are one list."""
         value = dict(resource) if self._single else [dict(resource)]
-        text: str = self._dump(value, allow_unicode=True, sort_keys=False, width=120)
+        text: str = self._dump(value, Dumper=self._dumper, allow_unicode=True, sort_keys=False, width=120)
         self._sink(text.encode())
         self._begun = True
 
