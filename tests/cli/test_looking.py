@@ -102,6 +102,8 @@ def test_what_could_not_be_attached_is_not_asked_for(
         (["--order", "-titel"], "--order: contents has no field 'titel'"),
         (["--include", "asset"], "--include asset: contents has no relationship 'asset': did you mean 'assets'"),
         (["--intersect", "offers:typ=x"], "--intersect 'offers:typ=x': offers has no field 'typ'"),
+        (["--where", "offers.type=rental"], "--where 'offers.type=rental' is about offers, which do not come along"),
+        (["--fields", "titel", "--format", "csv"], "--fields: contents has no field 'titel'"),
         (["--per-page", "101"], "--per-page 101: a page of contents has 1 to 100"),
         (["--limit", "0"], "'0' is neither a number from 1 nor 'all'"),
         (["--format", "xml"], "'xml' is not one of"),
@@ -208,6 +210,32 @@ def test_a_count_by_a_field_is_rows_in_a_pipe_and_bars_on_a_terminal(run: Any) -
     assert status == 0
     assert [line.split()[:2] for line in seen.splitlines()[1:3]] == [["movie", "13"], ["episode", "12"]]
     assert all(len(line) <= 40 and "█" in line for line in seen.splitlines()[1:])
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("command", ["browse", "count"])
+def test_a_condition_on_linked_resources_needs_them(run: Any, sandbox: Sandbox, command: str) -> None:
+    done = run(command, "metadata", "contents", "--where", "offers.type=rental")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--intersect 'offers:type...'" in done.stderr
+    assert not [one for one in sandbox.requests if one.path.startswith("/data/")]
+
+
+@pytest.mark.usefixtures("environ")
+def test_nothing_that_fits_is_no_output_and_a_note_where_people_look(run: Any) -> None:
+    done = run("browse", "metadata", "contents", "--where", "title=nothing")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+    done = run("browse", "metadata", "contents", "--where", "title=nothing", "--format", "table")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "No contents fit.\n")
+
+
+@pytest.mark.usefixtures("environ")
+def test_what_no_column_of_csv_has_is_told(run: Any, sandbox: Sandbox) -> None:
+    body = b'{"meta": {}, "contents": [{"ref": "acme:x", "novelty": 1}]}'
+    run("count", "metadata", "contents")  # gets a token
+    sandbox.faults.add(Fault(body=body, service="metadata", path="/data/contents"))
+    done = run("browse", "metadata", "contents", "--format", "csv")
+    assert (done.exit_code, done.stderr) == (0, "Left out, because no column has them: novelty\n")
 
 
 @pytest.mark.usefixtures("environ")

@@ -145,7 +145,9 @@ def formatted(*choices: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
             type=click.Choice(known),
             help=f"How it is written.  [default: {known[0]} on a terminal, {known[1]} in a pipe]",
         )
-        @click.option("-o", "--output", "output_file", metavar="FILE", help="Write to a file; its suffix is a format.")
+        @click.option(
+            "-o", "--output", "output_file", metavar="FILE", help="Write to a file, whose suffix may say the format."
+        )
         @functools.wraps(command)
         def written(*args: Any, format_: str | None, output_file: str | None, **options: Any) -> R:
             return command(*args, output=Output.of(format_, output_file, known), **options)

@@ -50,7 +50,7 @@ OPTIONS: Mapping[str, Callable[..., Any]] = {
         "--include",
         multiple=True,
         metavar="REL[:FIELDS]",
-        help="Bring the resources of a relationship along, such as assets or assets:ref,url.",
+        help="Bring the resources of a relationship along, such as assets or assets:url,contentRef.",
     ),
     "intersect": click.option(
         "--intersect",

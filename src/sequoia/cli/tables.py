@@ -51,6 +51,7 @@ class Canvas:
     def __init__(self, sink: Sink, *, terminal: bool, width: int | None = None) -> None:
         self._sink = sink
         self._text = io.StringIO()
+        self._encoding = (sys.stdout.encoding or "utf-8") if terminal else "utf-8"
         self.width = width or shutil.get_terminal_size().columns
         self._console = Console(
             file=self._text,
@@ -69,8 +70,7 @@ class Canvas:
         lines = self._text.getvalue().splitlines()
         self._text.seek(0)
         self._text.truncate()
-        encoding = sys.stdout.encoding or "utf-8"
-        self._sink("".join(f"{line.rstrip()}\n" for line in lines).encode(encoding, "replace"))
+        self._sink("".join(f"{line.rstrip()}\n" for line in lines).encode(self._encoding, "replace"))
 
 
 class TableWriter:

@@ -111,16 +111,24 @@ class CsvWriter:
         self._shown = {path.split(".")[0] for path in columns} | set(columns)
         self._line = io.StringIO()
         self._csv = csv.writer(self._line, lineterminator="\n")
+        self._begun = False
         self.left_out: set[str] = set()
-        self._row(columns)
 
     def write(self, resource: Resource) -> None:
         """Write one more."""
+        self._begin()
         self.left_out |= resource.keys() - self._shown
         self._row([written(value_at(resource, path)) for path in self._columns])
 
     def close(self) -> None:
-        """Nothing follows."""
+        """Write the header, if nothing stands below it."""
+        self._begin()
+
+    def _begin(self) -> None:
+        # Not before the first resource has come: a question that is refused writes nothing.
+        if not self._begun:
+            self._begun = True
+            self._row(self._columns)
 
     def _row(self, cells: Sequence[str]) -> None:
         self._csv.writerow(cells)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sequoia.cli.arguments import on_resource
-from sequoia.cli.attaching import check_attachable
+from sequoia.cli.attaching import check_attachable, check_included
 from sequoia.cli.cells import columns_of
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import data, note, progress
@@ -71,8 +71,9 @@ def browse(  # noqa: PLR0913, PLR0917 - what a command line has
     owner = connection.owner
     with connection.client(check=question.check, model_resolution=bool(criteria.included)) as client:
         endpoint = connection.collection(client, service, resource)
-        if question.criteria.inclusion_entries:
-            check_attachable(client[service].descriptor, endpoint.descriptor, question)
+        if question.check:
+            check_included(endpoint, question)
+            check_attachable(client[service], endpoint, question)
         columns = columns_for(endpoint, question, output)
         with output.writer(columns) as writer, progress(f"Reading {resource}", streaming=output.path is None) as show:
             meter = Meter(show, time.monotonic)
@@ -80,6 +81,8 @@ def browse(  # noqa: PLR0913, PLR0917 - what a command line has
             for one in found:
                 writer.write(one)
                 meter.add(1)
+    if not meter.done and output.format == "table":
+        note(f"No {resource} fit.")
     if screen and found.more:
         note(f"The first {most}: --limit N shows more, --limit all all of them.")
 

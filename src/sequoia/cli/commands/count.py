@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.attaching import check_included
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import data
 from sequoia.cli.explaining import endpoint_code, quoted, script
@@ -44,7 +45,10 @@ def count(  # noqa: PLR0913, PLR0917 - what a command line has
         data(_explanation(connection.owner, service, resource, criteria))
         return
     with connection.client(check=question.check) as client:
-        answer = connection.collection(client, service, resource).browse(connection.owner, criteria)
+        endpoint = connection.collection(client, service, resource)
+        if question.check:
+            check_included(endpoint, question)
+        answer = endpoint.browse(connection.owner, criteria)
         total, facets = answer.total_count, answer.facet_count or {}
     if total is None:
         raise Failure(f"the service was asked to count {resource}, and gave no number")

@@ -7,6 +7,7 @@ import sys
 import click
 
 from sequoia.cli.arguments import full_ref, on_resource
+from sequoia.cli.attaching import check_included
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.failing import PARTLY, Failure, Refusal, refusing
@@ -40,6 +41,7 @@ def delete(  # noqa: PLR0913, PLR0917 - what a command line has
     with connection.client(check=True) as client:
         endpoint = connection.collection(client, service, resource)
         if not wanted:
+            check_included(endpoint, question)
             wanted = _found(endpoint, owner, question, resource)
             if not wanted:
                 note(f"No {resource} fit: nothing was deleted.")

@@ -47,8 +47,8 @@ def read(  # noqa: PLR0913, PLR0917 - what a command line has
     criteria = question.criteria if str(question.criteria) else None
     with connection.client(check=question.check, model_resolution=bool(question.criteria.included)) as client:
         endpoint = connection.collection(client, service, resource)
-        if question.criteria.inclusion_entries:
-            check_attachable(client[service].descriptor, endpoint.descriptor, question)
+        if question.check and question.criteria.inclusion_entries:
+            check_attachable(client[service], endpoint, question)
         try:
             with refusing():
                 response = endpoint.read(owner, wanted, criteria=criteria)
