@@ -23,6 +23,14 @@ __all__ = ["COMMANDS", "COMPLETE", "command", "sequoia"]
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "services": ("sequoia.cli.commands.services:services", "List the services of the registry."),
+        "describe": ("sequoia.cli.commands.describe:describe", "Show what a service offers: fields, filters, limits."),
+        "browse": ("sequoia.cli.commands.browse:browse", "Show the resources that fit a question."),
+        "read": ("sequoia.cli.commands.read:read", "Show resources by their refs."),
+        "count": ("sequoia.cli.commands.count:count", "Count resources, in all or for each value of a field."),
+        "store": ("sequoia.cli.commands.store:store", "Create resources, or replace them as a whole."),
+        "update": ("sequoia.cli.commands.update:update", "Replace a resource, if nobody has changed it since."),
+        "patch": ("sequoia.cli.commands.patch:patch", "Change some fields of a resource."),
+        "delete": ("sequoia.cli.commands.delete:delete", "Delete resources; asks first."),
         "sandbox": ("sequoia.cli.commands.sandbox:sandbox", "Serve a Sequoia on this machine."),
         "demo": ("sequoia.cli.commands.demo:demo", "See what the SDK does, step by step."),
         "doctor": ("sequoia.cli.commands.doctor:doctor", "Look for what keeps a connection from working."),
