@@ -11,7 +11,7 @@ from sequoia import AuthType
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.failing import Refusal, Unconnected, ended
 from sequoia.error import ConnectionError, ResourceNotFound, ServiceNotFound
-from sequoia.sandbox import Sandbox
+from sequoia.sandbox import Fault, Sandbox
 
 Connect = Callable[..., Connection]
 
@@ -204,6 +204,20 @@ def test_debug_shows_requests_without_secrets(environ: Mapping[str, str], sandbo
     assert "/data/contents" in loud.stderr
     assert environ["SEQUOIA_CLIENT_SECRET"] not in loud.stderr
     assert "Bearer" not in loud.stderr
+
+
+def test_a_warning_of_the_sdk_is_a_line_for_people(environ: Mapping[str, str], sandbox: Sandbox) -> None:
+    @click.command()
+    @connected
+    def look(connection: Connection) -> None:
+        with connection.client() as client:
+            connection.collection(client, "metadata", "contents")
+
+    sandbox.faults.add(Fault(status=404, service="metadata", path="/descriptor/raw"))
+    result = CliRunner().invoke(look)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("Warning: the descriptor of the service metadata cannot be read: 404 ")
 
 
 def test_no_option_takes_a_secret() -> None:

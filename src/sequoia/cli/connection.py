@@ -127,11 +127,11 @@ class Connection:
         try:
             made = Client(url, **arguments)
         except (ValueError, ImportError) as error:
-            raise Refusal(self._in_our_words(str(error))) from error
+            raise Refusal(self.in_our_words(str(error))) from error
         except AuthorisationError as error:
-            raise Unconnected(self._in_our_words(str(error))) from error
+            raise Unconnected(self.in_our_words(str(error))) from error
         except (DecodeError, NotFound) as error:
-            raise Unconnected(f"{' '.join(str(error).split())}. Check {self._where('registry_url')}") from error
+            raise Unconnected(f"{' '.join(str(error).split())}. Check {self.where('registry_url')}") from error
         cache.remember(url, made.services, {})
         return made
 
@@ -224,16 +224,16 @@ class Connection:
             raise Refusal(f"{why}: give {one.option}, set {one.variable}, or have a profile that says it")
         return value
 
-    def _where(self, name: str) -> str:
+    def where(self, name: str) -> str:
         """What a user calls a setting or a secret: where it came from, or could come from."""
         if name in SECRETS:
             kept = self.secrets.profile
             return SECRETS[name] + (f", or what 'sequoia config secret {kept}' has kept" if kept else "")
         return self.told.where.get(name, SETTINGS[name].option)
 
-    def _in_our_words(self, text: str) -> str:
+    def in_our_words(self, text: str) -> str:
         """A message of the SDK with the names of options and variables in place of its arguments."""
-        return _ARGUMENT.sub(lambda found: self._where(_ARGUMENTS[found[0]]), " ".join(text.split()))
+        return _ARGUMENT.sub(lambda found: self.where(_ARGUMENTS[found[0]]), " ".join(text.split()))
 
 
 def connected(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -244,11 +244,9 @@ def connected(function: Callable[..., Any]) -> Callable[..., Any]:
         connection = told_by(given, os.environ)
         debug = given["connection_debug"]
         given = {name: value for name, value in given.items() if not name.startswith(_PREFIX)}
-        if not debug:
-            return function(*args, connection=connection, **given)
-        from sequoia.cli.logs import shown_requests  # noqa: PLC0415 - only where somebody looks
+        from sequoia.cli.logs import shown  # noqa: PLC0415 - a help text logs nothing
 
-        with shown_requests([os.environ.get(variable, "") for variable in SECRETS.values()]):
+        with shown([os.environ.get(variable, "") for variable in SECRETS.values()], debug=debug):
             return function(*args, connection=connection, **given)
 
     decorated: Callable[..., Any] = connecting

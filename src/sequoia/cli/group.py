@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "delete": ("sequoia.cli.commands.delete:delete", "Delete resources; asks first."),
         "sandbox": ("sequoia.cli.commands.sandbox:sandbox", "Serve a Sequoia on this machine."),
         "demo": ("sequoia.cli.commands.demo:demo", "See what the SDK does, step by step."),
+        "doctor": ("sequoia.cli.commands.doctor:doctor", "Look for what keeps a connection from working."),
         "config": ("sequoia.cli.commands.config:config", "Keep connections as profiles."),
         "completion": ("sequoia.cli.commands.completion:completion", "Complete commands in a shell."),
     }
