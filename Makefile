@@ -121,8 +121,9 @@ bench: wheel originals
 	$(BIN)/python -m benchmarks.fast; fast=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
+	$(BIN)/python -m benchmarks.startup; startup=$$?; \
 	$(BIN)/python -m benchmarks.plots; plots=$$?; \
-	exit $$((clients | fast | resolving | growth | plots))
+	exit $$((clients | fast | resolving | growth | startup | plots))
 
 bench-growth: wheel
 	$(BIN)/python -m benchmarks.growth; growth=$$?; $(BIN)/python -m benchmarks.plots && exit $$growth

@@ -1,0 +1,69 @@
+"""What the SDK logs, on stderr and without secrets: warnings, and with `--debug` every request as well."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from sequoia.cli import console
+from sequoia.secrecy import HIDDEN, masked
+
+__all__ = ["shown", "silenced"]
+
+# httpx2 logs a line for each request at INFO. Its lower layers log headers as well, and are left alone.
+_LOGGERS = (("sequoia", logging.DEBUG), ("httpx2", logging.INFO))
+_SHORTEST = 4  # characters: what is shorter cannot be told from an ordinary word
+_BEARER = re.compile(r"(Bearer|Basic) +[\w.~+/=-]+")
+
+
+@contextmanager
+def shown(secrets: Iterable[str], *, debug: bool = False) -> Iterator[None]:
+    """Show what is logged meanwhile.
+
+    Args:
+        secrets: What must not be shown, wherever it comes up.
+        debug: Show everything, and the requests of httpx2 as well; else warnings.
+    """
+    handler = _Notes(frozenset(secret for secret in secrets if len(secret) >= _SHORTEST))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s" if debug else "Warning: %(message)s"))
+    handler.setLevel(logging.DEBUG if debug else logging.WARNING)
+    loggers = [(logging.getLogger(name), level) for name, level in _LOGGERS]
+    before = [logger.level for logger, _ in loggers]
+    for logger, level in loggers:
+        logger.addHandler(handler)
+        if debug:
+            logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for (logger, _), level in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Show no warnings meanwhile, for a command that says everything by itself; `--debug` does."""
+    logger = logging.getLogger("sequoia")
+    before = logger.level
+    if before == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+class _Notes(logging.Handler):
+    """Writes records to stderr."""
+
+    def __init__(self, secrets: frozenset[str]) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one."""
+        text = masked(self.format(record).encode("utf-8", "backslashreplace"), self._secrets).decode()
+        console.note(_BEARER.sub(rf"\1 {HIDDEN}", text))
