@@ -54,3 +54,29 @@ def test_every_condition_of_the_table_can_be_read() -> None:
     complete = [one if one[0].isalpha() else f"releaseYear {one}" for one in shown if one not in {">", "<=", "<"}]
     assert len(complete) >= 15
     assert all(conditions(one) for one in complete)
+
+
+def test_the_commands_about_profiles_run_one_after_the_other(run: Any) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section("Profiles"), re.MULTILINE | re.DOTALL)
+    for line in "".join(blocks).splitlines():
+        done = run(*shlex.split(line)[1:])
+        assert done.exit_code == 0, (line, done.stderr)
+    assert len("".join(blocks).splitlines()) == 7
+
+
+def test_what_the_doctor_is_shown_to_say_is_what_it_says(run: Any) -> None:
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", section("When it does not work: doctor"), re.MULTILINE | re.DOTALL)
+    found = run("doctor", "--registry-url", "https://registry.invalid/services/acme", "--auth", "none")
+    # What the system says of a name that it does not know differs.
+    assert [line.split("known")[0] for line in found.stdout.splitlines()[:4]] == [
+        line.split("known")[0] for line in shown.splitlines()
+    ]
+
+
+def test_every_option_and_variable_of_a_connection_is_in_the_table(run: Any) -> None:
+    from sequoia.cli.layers import SECRETS, SETTINGS  # noqa: PLC0415
+
+    table = section("Connection")
+    missing = [one.name for one in SETTINGS.values() if not all(f"`{x}" in table for x in (one.option, one.variable))]
+    assert missing == []
+    assert all(f"`{variable}`" in section("Secrets") for variable in SECRETS.values())

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from sequoia.cli import console
 from sequoia.cli.connection import Connection, connected
+from sequoia.cli.formats import Output, formatted
 
 __all__ = ["services"]
 
+_COLUMNS = ("name", "title", "location")
+
 
 @click.command()
+@formatted()
 @connected
-def services(connection: Connection) -> None:
+def services(output: Output, connection: Connection) -> None:
     """List the services of the registry: name, title, location."""
     with connection.client() as client:
-        rows = [(one.name, one.title or "", one.location) for one in client.services.values()]
-    if not console.on_terminal():
-        for row in rows:
-            console.data(json.dumps(dict(zip(("name", "title", "location"), row, strict=True)), ensure_ascii=False))
-            console.data("\n")
-        return
-    from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
-
-    table = Table("name", "title", "location", box=None, pad_edge=False)
-    for row in sorted(rows):
-        table.add_row(*row)
-    console.screen().print(table)
+        found = sorted(client.services.values(), key=lambda one: one.name)
+    with output.writer(_COLUMNS) as writer:
+        for one in found:
+            writer.write({name: getattr(one, name) for name in _COLUMNS})
