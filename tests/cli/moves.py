@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
+from click.testing import CliRunner
 from tests.contract.data import content
 
+from sequoia.cli.group import sequoia
 from sequoia.sandbox import Sandbox
 
-__all__ = ["SLOW", "at", "catalogue", "command", "exported_refs", "lines_of", "manifest_of", "run", "variables"]
+__all__ = ["SLOW", "at", "catalogue", "exported_refs", "lines_of", "manifest_of", "run", "variables"]
 
 # Seconds until a test gives up on a command that should have ended long ago.
 SLOW = 40
@@ -45,11 +47,6 @@ def variables(sandbox: Sandbox, folder: Path, **extra: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEQUOIA_")}
     places = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder)}
     return {**kept, **sandbox.environ, **places, "NO_PROXY": "127.0.0.1", **extra}
-
-
-def command(*arguments: str | Path) -> list[str]:
-    """The command line of this Python."""
-    return [sys.executable, "-W", "error", "-m", "sequoia.cli", *map(str, arguments)]
 
 
 # A command that does something to itself when it is about to do one of these for the n-th time.
@@ -87,17 +84,17 @@ def at(number: int, action: str, *arguments: str | Path) -> list[str]:
 def run(
     sandbox: Sandbox, folder: Path, *arguments: str | Path, stdin: bytes | None = None, whole: list[str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line, or a whole command, to its end."""
-    return subprocess.run(  # noqa: S603 - our own command
-        whole or command(*arguments),
-        env=variables(sandbox, folder),
-        input=None if stdin is None else stdin.decode(),
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        text=True,
-        timeout=SLOW,
-        check=False,
-    )
+    """Run the command line in this process, or a whole command in one of its own, to its end."""
+    environ = variables(sandbox, folder)
+    if whole is not None:
+        return subprocess.run(  # noqa: S603 - our own command
+            whole, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SLOW, check=False
+        )
+    given = list(map(str, arguments))
+    done = CliRunner(env=environ).invoke(sequoia, given, input=stdin, prog_name="sequoia")
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -174,6 +174,30 @@ def refs_in(folder: Path) -> list[str]:
     return [given.resource["ref"] for given in source if isinstance(given.resource, dict)]
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 8])
+def test_an_export_that_was_killed_while_it_replaced_another_is_not_taken_for_that(
+    sandbox: Sandbox, tmp_path: Path, number: int
+) -> None:
+    export(sandbox, tmp_path, "--split", "300")
+    arguments = [
+        "export",
+        "metadata",
+        "contents",
+        str(tmp_path / "out"),
+        "--split",
+        "300",
+        "--where",
+        "releaseYear=1953",
+    ]
+    done = run(sandbox, tmp_path, whole=at(number, "SIGKILL", *arguments, "--force"))
+    assert done.returncode == -signal.SIGKILL
+    if json.loads((tmp_path / "out" / "manifest.json").read_text())["ended"] is not None:
+        assert refs_in(tmp_path / "out") == REFS  # it has not begun
+    else:
+        assert run(sandbox, tmp_path, *arguments, "--resume").returncode == 0
+        assert len(exported_refs(tmp_path / "out")) == 9
+
+
 @pytest.mark.parametrize("number", [12, 25, 40])
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(sandbox: Sandbox, tmp_path: Path, number: int) -> None:
     place = tmp_path / "a folder"

@@ -27,6 +27,7 @@ MANIFEST = "manifest.json"
 VERSION = 1
 _LARGEST = 256 * 1024 * 1024  # bytes of a manifest: a million files
 _CHUNK = 1024 * 1024
+_LONGEST_SPLIT = 30  # characters
 _ODD = re.compile(r"[^a-z0-9-]")
 _ENDING = r"-[0-9]{5,9}\.(?:ndjson|csv|parquet)(?:\.gz|\.zst)?"
 _PART = rf"[a-z0-9-]{{1,100}}{_ENDING}"
@@ -90,15 +91,16 @@ class Split(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaul
         Raises:
             ValueError: It is neither.
         """
-        if text.strip().isdecimal() and 1 <= int(text) <= MOST:
-            return cls(resources=int(text))
-        found = _SIZE.fullmatch(text)
+        short = text if len(text) <= _LONGEST_SPLIT else ""
+        if short.strip().isdecimal() and 1 <= int(short) <= MOST:
+            return cls(resources=int(short))
+        found = _SIZE.fullmatch(short)
         if found is not None:
             power = "kmgt".find(found[2].lower()) + 1 if found[2] else 0
             size = int(float(found[1]) * (1024 if found[3] else 1000) ** power)
             if 1 <= size <= MOST:
                 return cls(bytes=size)
-        raise ValueError(f"{text!r} is neither a number of resources, such as 100000, nor a size, such as 500MB")
+        raise ValueError(f"{text[:100]!r} is neither a number of resources, such as 100000, nor a size, such as 500MB")
 
     def full(self, resources: int, size: int) -> bool:
         """Whether a file with so many resources and bytes takes no more."""

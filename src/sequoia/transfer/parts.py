@@ -197,5 +197,5 @@ class _CsvLine:
 def _record(cells: list[str]) -> bytes:
     """A record of CSV (RFC 4180), in UTF-8, without its end."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue().encode()
+    csv.writer(text).writerow(cells)  # with the line end of its own, so that line ends in cells are quoted
+    return text.getvalue().removesuffix("\r\n").encode()

@@ -18,6 +18,7 @@ from sequoia.cli.formats import Output, formatted
 from sequoia.cli.moving import counted, refusing
 from sequoia.cli.query import Question, querying
 from sequoia.criteria import Criteria
+from sequoia.names import json_key
 from sequoia.transfer import Comparison, Difference, Source, compare
 from sequoia.validation import HISTORY
 
@@ -70,7 +71,7 @@ def diff(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Compare two exports, or an export with what the service has now, or two owners or platforms.
 
-    Each FOLDER is that of an export, or a file that import takes. With one, the right side is what the service has,
+    Each FOLDER is that of an export, or a file of JSON or Parquet. With one, the right side is what the service has,
     asked as the export was; without any, the sides are the connection's owner, and --to-owner, --to-profile. Exit
     status 0: they are the same; 1: they differ.
     """
@@ -114,7 +115,7 @@ class _Live:
         """A folder or a file."""
         if not Path(path).exists():
             raise Refusal(f"there is no file or folder {path}")
-        source = self._asked = Source.of(path, (), None, self._names[1])
+        source = self._asked = Source.of(path, key=json_key(self._names[1]))
         manifest = source.manifest
         found = ((given.where, _resource(given.where, given.resource)) for given in source)
         if manifest is None:

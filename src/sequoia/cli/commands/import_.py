@@ -14,6 +14,7 @@ from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.moving import Repeatable, again, finish, free_name, refusing
 from sequoia.endpoint import Endpoint
+from sequoia.error import ClientError
 from sequoia.transfer import Source, load
 from sequoia.transfer.columns import columns_of
 from sequoia.transfer.reading import Kind, spooled
@@ -80,11 +81,13 @@ def _done(*, dry_run: bool, checked: bool) -> str:
 
 @contextmanager
 def repeatable(letters: str | None) -> Iterator[None]:
-    """Say how to go on, when somebody interrupts."""
+    """Say how to go on, when it ends in the middle."""
     try:
         yield
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, ClientError) as error:
         report = getattr(error, "report", None)
-        stored = f"{report.stored:,} resources are stored. " if report is not None else ""
-        note(f"{stored}Storing them again does no harm. Go on with: {again(instead=free_name(letters))}")
+        if report is not None or isinstance(error, KeyboardInterrupt):
+            stored = 0 if report is None else report.stored
+            following = again(instead=free_name(letters))
+            note(f"{stored:,} resources are stored; storing them again does no harm. Go on with: {following}")
         raise
