@@ -15,6 +15,8 @@ from sequoia import AuthType, field, text, where
 from sequoia.auth import ClientGrant, refusal
 from sequoia.calls import Answer, Call, Expects, decode_json, is_empty, judge, redirected
 from sequoia.checking import Question
+from sequoia.cli.conditions import Misread, conditions
+from sequoia.cli.explaining import criteria_code
 from sequoia.criteria import Criteria
 from sequoia.descriptor import Descriptor, ResourceType
 from sequoia.drafts import draft_change
@@ -261,6 +263,20 @@ def _criteria(data: bytes) -> None:
             Question("contents", criteria).faults(_GOOD)
 
 
+def _conditions(data: bytes) -> None:
+    """What is read of a condition can be asked, and its Python asks the same."""
+    text_ = data.decode("utf-8", "replace")
+    try:
+        found = conditions(text_)
+    except Misread as error:
+        place, found = error.place, []
+    else:
+        place = 0
+    assert 0 <= place <= len(text_), place
+    criteria = where(*found)
+    assert eval(criteria_code(criteria), {"where": where, "field": field}) == criteria  # noqa: S307 - what is fuzzed
+
+
 def _refs(data: bytes) -> None:
     word = data.decode("utf-8", "surrogateescape")
     path = ResourcePath.of("contents")
@@ -326,6 +342,7 @@ TARGETS = (
     Target("token", _token, (_TOKEN, _OAUTH, b"access_token=abc&expires_in=5")),
     Target("retry-after", _retry_after, (b"120", b"Wed, 21 Oct 2026 07:28:00 GMT", b"Mon, 01 Jan 0001 00:00:00 +2359")),
     Target("criteria", _criteria, (b"movie", b"a||b", b"2026-01-01", "\ud800".encode("utf-8", "surrogatepass"))),
+    Target("conditions", _conditions, (b"releaseYear 2010..2015", b'tags in "a b",c', b"title starts with 'x\\''")),
     Target("refs", _refs, (b"acme:film-1", b"../..", b"a?b#c", b"a\x00b", b"a,b", b"owner=x&perPage=1")),
     Target("headers", _headers, (b"value", b"a\r\nb: c", b"\x00", b"\xe9")),
     Target(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,16 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["x.ndjson"]
 
 
-def test_a_device_is_written_to_and_stays_what_it_is() -> None:
-    assert written("--output", "/dev/null").exit_code == 0
-    assert Path("/dev/null").is_char_device()
+def test_a_pipe_with_a_name_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # what opens it to write would wait for somebody who reads
+    try:
+        assert written("--output", str(pipe)).exit_code == 0
+        assert len(os.read(reading, 65536).splitlines()) == len(ROWS)
+    finally:
+        os.close(reading)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("path", [("nowhere", "x.csv"), ()])
@@ -212,6 +220,21 @@ def test_bars_are_in_proportion_and_fit() -> None:
     assert clip == "clip         1  ▏"
 
 
+@pytest.mark.parametrize(("no_color", "colours"), [("", True), ("1", False)])
+def test_a_terminal_gets_colours_unless_somebody_minds(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, colours: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    made: dict[bool, bytes] = {}
+    for terminal in (True, False):
+        sink = io.BytesIO()
+        bars(Canvas(sink.write, terminal=terminal, width=40), "type", {"movie": 1})
+        made[terminal] = sink.getvalue()
+    assert (b"\x1b[36m" in made[True]) is colours
+    assert b"\x1b" not in made[False]
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -231,3 +254,4 @@ def test_a_dotted_path_reaches_into_objects_and_along_lists(path: str, value: An
 def test_lists_of_simple_values_are_shown_with_commas() -> None:
     assert shown(["a", 1, True, None]) == "a, 1, true, "
     assert shown([{"a": 1}]) == '[{"a":1}]'
+    assert shown([{"ref": "acme:a", "title": "A"}, {"ref": "acme:b"}]) == "acme:a, acme:b"

@@ -164,6 +164,22 @@ def test_on_a_terminal_it_is_a_table_of_the_first_twenty_and_says_so() -> None:
 
 
 @pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        (["--per-page", "40"], True),
+        (["--per-page", "10"], True),
+        (["--where", "type=movie"], False),
+        (["--limit", "20"], False),
+    ],
+)
+def test_it_says_so_only_where_there_are_more(options: list[str], more: bool) -> None:
+    status, seen = on_terminal("browse", "metadata", "contents", *options)
+    assert status == 0
+    assert ("The first 20" in seen) is more
+
+
+@pytest.mark.usefixtures("environ")
 def test_parquet_is_nothing_for_a_terminal() -> None:
     status, seen = on_terminal("browse", "metadata", "contents", "--format", "parquet")
     assert status == 2
@@ -271,7 +287,7 @@ def test_a_description_fits_the_terminal(width: int) -> None:
     status, seen = on_terminal("describe", "metadata", "contents", width=width)
     assert status == 0
     assert max(map(len, seen.splitlines())) <= width
-    assert "alternativeIdentifiers" in seen
+    assert re.search("^availabilityStartAt +timestamp", seen, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("environ")

@@ -1,0 +1,262 @@
+"""Where resources come from that are to be imported or compared: an export's folder, files, or standard input.
+
+What a file holds is found by its first bytes, not by its name: gzip, zstandard, Parquet, a JSON array, or lines. Only
+CSV, which begins with anything, is known by its name or by being asked for.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal, NamedTuple
+
+import msgspec
+
+from sequoia.dead_letters import LONGEST_LINE
+from sequoia.transfer.columns import OTHER, from_cell, from_row, rest_of
+from sequoia.transfer.error import TransferError
+from sequoia.transfer.manifest import MANIFEST, Column, Manifest
+
+__all__ = ["Given", "Kind", "Source", "spooled"]
+
+Kind = Literal["json", "csv"]
+_BROKEN = (msgspec.DecodeError, UnicodeError, RecursionError)
+_UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile)
+_GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte order mark among it
+_object = msgspec.json.Decoder(dict[str, Any]).decode
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_FIELDS = 16 * 1024 * 1024  # characters of a cell of CSV
+
+
+class Given(NamedTuple):
+    """A resource as it was found.
+
+    Attributes:
+        where: The file and the line, or the number in the file.
+        resource: A dict; bytes, where it is no JSON object.
+    """
+
+    where: str
+    resource: dict[str, Any] | bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """Resources in files; each iteration reads them from the beginning.
+
+    Attributes:
+        files: The files.
+        columns: What the columns of CSV hold; for an export's, its manifest says it.
+        kind: What is in files that do not say it themselves.
+        manifest: That of the export.
+        key: The JSON key of the resources, for a file that is an answer of the service.
+    """
+
+    files: tuple[Path, ...]
+    columns: Sequence[Column] = ()
+    kind: Kind | None = None
+    manifest: Manifest | None = None
+    key: str = ""
+
+    @classmethod
+    def of(
+        cls, path: str | os.PathLike[str], columns: Sequence[Column] = (), kind: Kind | None = None, key: str = ""
+    ) -> Source:
+        """The resources in an export's folder, or in a file; see the class for the arguments.
+
+        Raises:
+            TransferError: There is none, or the export is not complete or damaged.
+        """
+        place = Path(path)
+        if place.name == MANIFEST and place.is_file():
+            place = place.parent
+        if not place.is_dir():
+            if not place.is_file():
+                raise TransferError(f"there is no file or folder {place}")
+            return cls((place,), columns, kind, None, key)
+        manifest = Manifest.read(place)
+        if manifest is None:
+            raise TransferError(f"{place} is no export: it has no {MANIFEST}; give its files, if it has any")
+        manifest.check_complete(place)
+        form: Kind = "csv" if manifest.format == "csv" else "json"
+        files = tuple(place / part.name for part in manifest.files)
+        return cls(files, manifest.columns or [], form, manifest, key)
+
+    def __iter__(self) -> Iterator[Given]:
+        for path in self.files:
+            try:
+                yield from self._read(path)
+            except _UNPACKING as error:
+                raise TransferError(f"{path} is damaged: {error}", error) from error
+            except OSError as error:
+                raise TransferError(f"{path} cannot be read: {error.strerror or error}", error) from error
+
+    def _read(self, path: Path) -> Iterator[Given]:
+        with path.open("rb") as file:
+            if file.read(len(_PARQUET)) == _PARQUET:
+                yield from _parquet(path, self.columns)
+                return
+            file.seek(0)
+            with closing(_unpacked(file)) as plain:
+                named = {suffix.lower() for suffix in path.suffixes}
+                if self.kind == "csv" or (self.kind is None and ".csv" in named):
+                    yield from _csv(path, plain, self.columns)
+                else:
+                    yield from _json(path, plain, self.key)
+
+
+def spooled(stream: BinaryIO) -> IO[bytes]:
+    """What a stream holds, in a file that is gone when it is closed: a stream can be read only once.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    file = tempfile.NamedTemporaryFile(prefix="sequoia-")  # noqa: SIM115 - whoever called closes it
+    try:
+        shutil.copyfileobj(stream, file)
+        file.flush()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _unpacked(file: BinaryIO) -> IO[bytes]:
+    """The bytes in a file that may be compressed."""
+    head = file.read(len(_ZSTD))
+    file.seek(0)
+    if head.startswith(_GZIP):
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value] # it reads as any file does
+    if head == _ZSTD:
+        import zstandard  # noqa: PLC0415 - an extra
+
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
+        return io.BufferedReader(_Frames(reader, zstandard.ZstdError))
+    return file
+
+
+class _Frames(io.RawIOBase):
+    """What a reader of zstandard gives, as a file; its error as that of any damaged file."""
+
+    def __init__(self, reader: Any, error: type[Exception]) -> None:
+        self._reader = reader
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            size: int = self._reader.readinto(buffer)
+        except self._error as error:
+            raise EOFError(str(error)) from error
+        return size
+
+
+def _json(path: Path, file: IO[bytes], key: str) -> Iterator[Given]:
+    """Lines with a resource each; or one JSON value: a list of resources, an answer of the service, or a resource."""
+    begun = False
+    for number in count(1):
+        line = _line(path, file, number)
+        if not line:
+            return
+        text = line.strip(_BLANK)
+        if not text:
+            continue
+        found = _decoded(text)
+        if not begun and _is_long(text, found, key):
+            yield from _whole(path, text + file.read(), key)
+            return
+        begun = True
+        yield Given(f"{path}, line {number}", _letter(found))
+
+
+def _is_long(first: bytes, found: dict[str, Any] | bytes, key: str) -> bool:
+    """Whether a first line is, or begins, one value that holds everything."""
+    if isinstance(found, dict):
+        return isinstance(found.get(key), list) and "ref" not in found
+    return first.startswith(b"[") or (first.startswith(b"{") and not first.endswith(b"}"))
+
+
+def _line(path: Path, file: IO[bytes], number: int) -> bytes:
+    line = file.readline(LONGEST_LINE + 1)
+    if len(line) > LONGEST_LINE:
+        raise TransferError(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
+    return line
+
+
+def _decoded(text: bytes) -> dict[str, Any] | bytes:
+    try:
+        return _object(text)
+    except _BROKEN:
+        return text
+
+
+def _letter(found: dict[str, Any] | bytes) -> dict[str, Any] | bytes:
+    """The resource in a line; a dead letter has it inside."""
+    if isinstance(found, dict) and found.keys() == {"resource", "ref", "error"}:
+        inside = found["resource"]
+        return inside if isinstance(inside, dict) else str(inside).encode()
+    return found
+
+
+def _whole(path: Path, text: bytes, key: str) -> Iterator[Given]:
+    try:
+        if text.startswith(b"["):
+            items = [bytes(item) for item in _list(text)]
+        else:
+            members = _members(text)
+            items = [bytes(item) for item in _list(members[key])] if key in members else [text]
+    except _BROKEN as error:
+        raise TransferError(f"{path} is neither lines of JSON nor one JSON value: {error}", error) from error
+    for number, item in enumerate(items, start=1):
+        yield Given(f"{path}, resource {number}", _letter(_decoded(item)))
+
+
+def _csv(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
+    csv.field_size_limit(_FIELDS)
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    records = csv.reader(text, strict=True)
+    try:
+        names = next(records, [])
+        if len(set(names)) < len(names):
+            raise TransferError(f"{path} has two columns of the same name")
+        known = {column.name: column for column in columns}
+        table = [known.get(name, Column(name, "text")) for name in names]
+        for record in records:
+            if record:
+                yield Given(f"{path}, line {records.line_num}", _row(path, records.line_num, table, record))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise TransferError(f"{path} cannot be read as CSV: {error}", error) from error
+    finally:
+        text.detach()  # whoever opened the file closes it
+
+
+def _row(path: Path, line: int, table: Sequence[Column], record: Sequence[str]) -> dict[str, Any]:
+    if len(record) != len(table):
+        raise TransferError(f"{path}, line {line}: {len(record)} cells, but there are {len(table)} columns")
+    try:
+        other = next((rest_of(cell) for column, cell in zip(table, record, strict=True) if column.name == OTHER), None)
+        row = [None if one.name == OTHER else from_cell(one, cell) for one, cell in zip(table, record, strict=True)]
+    except ValueError as error:
+        raise TransferError(f"{path}, line {line}: {error}", error) from error
+    return from_row(table, row, other)
+
+
+def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Given]:
+    from sequoia.transfer.arrow import rows_in  # noqa: PLC0415 - pyarrow is an extra
+
+    for number, resource in enumerate(rows_in(path, columns), start=1):
+        yield Given(f"{path}, row {number}", resource)
