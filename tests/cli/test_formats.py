@@ -220,6 +220,21 @@ def test_bars_are_in_proportion_and_fit() -> None:
     assert clip == "clip         1  ▏"
 
 
+@pytest.mark.parametrize(("no_color", "colours"), [("", True), ("1", False)])
+def test_a_terminal_gets_colours_unless_somebody_minds(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, colours: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    made: dict[bool, bytes] = {}
+    for terminal in (True, False):
+        sink = io.BytesIO()
+        bars(Canvas(sink.write, terminal=terminal, width=40), "type", {"movie": 1})
+        made[terminal] = sink.getvalue()
+    assert (b"\x1b[36m" in made[True]) is colours
+    assert b"\x1b" not in made[False]
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keyring
 import keyring.backend
+import keyring.errors
 import pytest
 from click.testing import Result
 
@@ -179,11 +180,44 @@ def test_what_the_keyring_keeps_signs_in_and_goes_to_no_other_registry(
     assert not forget("here", "client-secret")
 
 
+def test_a_machine_without_a_keyring_and_one_whose_keyring_is_locked(
+    run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("config", "set", "here", "registry_url=https://r.test/services/a", "client_id=x")
+
+    def fail(problem: Exception) -> None:
+        def get(_: Memory, __: str, ___: str) -> None:
+            raise problem
+
+        monkeypatch.setattr(Memory, "get_password", get)
+
+    fail(keyring.errors.NoKeyringError("none"))
+    assert "set SEQUOIA_CLIENT_SECRET, or keep it in the keyring with 'sequoia config secret here'" in (
+        run("services").stderr
+    )
+    fail(keyring.errors.KeyringLocked("it is locked"))
+    locked = run("services")
+    assert (locked.exit_code, locked.stderr) == (2, "Error: the keyring does not work: it is locked\n")
+
+
 def test_the_environment_wins_over_the_keyring(memory: Memory) -> None:
     keep("here", "password", "kept")
     assert Secrets({"SEQUOIA_PASSWORD": "given"}, "here").find("password") == "given"
     assert Secrets({}, "here").find("password") == "kept"
     assert Secrets({}, None).find("password") is None
+
+
+def test_a_second_platform_has_variables_with_its_name(
+    run: Run, sandbox: Sandbox, environ: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("config", "set", "my-staging", f"registry_url={sandbox.registry_url}", f"client_id={sandbox.client_id}")
+    second = Connection.of_profile("my-staging")
+    with pytest.raises(Refusal, match="SEQUOIA_MY_STAGING_CLIENT_SECRET"):
+        second.client()
+    monkeypatch.setenv("SEQUOIA_MY_STAGING_CLIENT_SECRET", sandbox.client_secret)
+    monkeypatch.setenv("SEQUOIA_CLIENT_SECRET", "that of the first platform")
+    with second.client() as client:
+        assert "metadata" in client.services
 
 
 def test_a_removed_profile_leaves_nothing_in_the_keyring(run: Run, memory: Memory) -> None:

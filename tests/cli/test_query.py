@@ -164,6 +164,7 @@ def test_explain_sends_nothing_and_its_python_sends_what_the_command_sends(
         ["count", "metadata", "contents", "--where", "type=movie"],
         ["count", "metadata", "contents", "--by", "type"],
         ["browse", "metadata", "offer-templates"],
+        ["browse", "metadata", "contents", "--include", "assets,offers", "--limit", "2"],
     ],
 )
 def test_what_other_commands_explain_runs_and_asks_the_same(
@@ -174,10 +175,14 @@ def test_what_other_commands_explain_runs_and_asks_the_same(
     run(*arguments, "--format", "ndjson")
     asked = asked_of(sandbox)
     sandbox.requests.clear()
-    with sandbox.client() as client, contextlib.redirect_stdout(io.StringIO()) as printed:
+    resolving = "model_resolution=True" in explained.stdout
+    with (
+        sandbox.client(model_resolution=resolving) as client,
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+    ):
         exec(explained.stdout, {"client": client})  # noqa: S102 - what is tested
     assert asked_of(sandbox) == asked
-    assert printed.getvalue()
+    assert ("'assets': [" in printed.getvalue()) is resolving
     assert len(list(itertools.takewhile(lambda line: line.startswith("# GET"), explained.stdout.splitlines()))) >= 1
 
 

@@ -86,10 +86,14 @@ class Connection:
     def of_profile(cls, name: str, options: Mapping[str, str] | None = None) -> Connection:
         """The connection of a profile and these options alone, whatever the variables say: for a second platform.
 
+        Its secrets are in variables with its name, such as `SEQUOIA_STAGING_CLIENT_SECRET`, or where else a profile's
+        are.
+
         Raises:
             Refusal: As `of`.
         """
-        return cls.of(options or {}, {}, name)
+        made = cls.of(options or {}, {}, name)
+        return replace(made, secrets=replace(made.secrets, environ=os.environ, named=name))
 
     @property
     def registry_url(self) -> str:
@@ -228,7 +232,7 @@ class Connection:
         """What a user calls a setting or a secret: where it came from, or could come from."""
         if name in SECRETS:
             kept = self.secrets.profile
-            return SECRETS[name] + (f", or what 'sequoia config secret {kept}' has kept" if kept else "")
+            return self.secrets.variable(name) + (f", or what 'sequoia config secret {kept}' has kept" if kept else "")
         return self.told.where.get(name, SETTINGS[name].option)
 
     def in_our_words(self, text: str) -> str:
@@ -246,7 +250,7 @@ def connected(function: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: value for name, value in given.items() if not name.startswith(_PREFIX)}
         from sequoia.cli.logs import shown  # noqa: PLC0415 - a help text logs nothing
 
-        with shown([os.environ.get(variable, "") for variable in SECRETS.values()], debug=debug):
+        with shown(_secret_values(os.environ), debug=debug):
             return function(*args, connection=connection, **given)
 
     decorated: Callable[..., Any] = connecting
@@ -269,6 +273,12 @@ def told_by(given: Mapping[str, Any], environ: Mapping[str, str], *, asking: boo
     told = {name: given.get(_destination(name)) for name in SETTINGS}
     options = {name: value for name, value in told.items() if value is not None}
     return Connection.of(options, environ, given.get("connection_profile"), asking=asking)
+
+
+def _secret_values(environ: Mapping[str, str]) -> list[str]:
+    """Every secret in the variables, those for a second platform included."""
+    ends = tuple(variable.removeprefix("SEQUOIA") for variable in SECRETS.values())
+    return [value for name, value in environ.items() if name.startswith("SEQUOIA_") and name.endswith(ends)]
 
 
 def _destination(name: str) -> str:

@@ -82,6 +82,11 @@ def script(
         imports: Statements that they need.
     """
     told = [f"# {method} {url}" for method, url in requests]
+    if criteria is not None and criteria.included:
+        told += [
+            "",
+            "# Here client is a Client(..., model_resolution=True): it puts what is included where it belongs.",
+        ]
     if criteria is None:
         return "\n".join([*told, "", *lines, ""])
     code = criteria_code(criteria)

@@ -102,12 +102,7 @@ class Question:
             _check_text(f"--{name.replace('_', '-')}", value)
         criteria = Criteria()
         written = _narrow(criteria, options)
-        for one in options.get("include", ()):
-            relationship, colon, fields = one.partition(":")
-            names = _listed("--include", fields, one) if colon else ()
-            _tried("--include", functools.partial(criteria.include, relationship.strip(), fields=names))
-        for relationship, inner in _intersections(options.get("intersect", ()), written).items():
-            _tried("--intersect", functools.partial(criteria.intersect, relationship, inner))
+        _link(criteria, options, written)
         fields = tuple(name for one in options.get("fields", ()) for name in _listed("--fields", one, one))
         order = [name for one in options.get("order", ()) for name in _listed("--order", one, one)]
         if fields:
@@ -184,6 +179,17 @@ def _narrow(criteria: Criteria, options: Mapping[str, Any]) -> dict[str, str]:
             raise Refusal(f"--raw takes a parameter and its value, as in --raw withType=movie, not {one!r}")
         criteria.add_criterion(raw(name, value))
     return written
+
+
+def _link(criteria: Criteria, options: Mapping[str, Any], written: dict[str, str]) -> None:
+    """Add what linked resources are asked for."""
+    for one in options.get("include", ()):
+        relationships, colon, fields = one.partition(":")
+        names = _listed("--include", fields, one) if colon else ()
+        for relationship in (relationships,) if colon else relationships.split(","):
+            _tried("--include", functools.partial(criteria.include, relationship.strip(), fields=names))
+    for relationship, inner in _intersections(options.get("intersect", ()), written).items():
+        _tried("--intersect", functools.partial(criteria.intersect, relationship, inner))
 
 
 def _intersections(given: Iterable[str], written: dict[str, str]) -> dict[str, Criteria]:

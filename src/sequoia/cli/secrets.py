@@ -28,11 +28,21 @@ class Secrets:
         environ: The variables.
         profile: The profile whose secrets in the keyring may be used; None for none.
         asking: Whether somebody may be asked.
+        named: The profile whose name is in the names of the variables, as in `SEQUOIA_STAGING_CLIENT_SECRET`: that of a
+            second platform, for the others are those of the first; None for the usual names.
     """
 
     environ: Mapping[str, str] = field(repr=False)
     profile: str | None = None
     asking: bool = True
+    named: str | None = None
+
+    def variable(self, kind: str) -> str:
+        """The variable that has a kind of secret."""
+        if self.named is None:
+            return SECRETS[kind]
+        name = "".join(one if one.isalnum() else "_" for one in self.named).upper()
+        return SECRETS[kind].replace("SEQUOIA_", f"SEQUOIA_{name}_")
 
     def find(self, kind: str) -> str | None:
         """The secret, if it can be had without asking anybody.
@@ -40,7 +50,7 @@ class Secrets:
         Raises:
             Refusal: The keyring is locked or broken.
         """
-        given = self.environ.get(SECRETS[kind])
+        given = self.environ.get(self.variable(kind))
         if given or self.profile is None:
             return given or None
         return _kept(self.profile, kind)
@@ -62,7 +72,7 @@ class Secrets:
             return ask(kind, whose)
         keep_it = f"sequoia config secret {self.profile}" if self.profile else "a profile and 'sequoia config secret'"
         raise Refusal(
-            f"the {_words(kind)} of {whose} is missing: set {SECRETS[kind]}, or keep it in the keyring with "
+            f"the {_words(kind)} of {whose} is missing: set {self.variable(kind)}, or keep it in the keyring with "
             f"{keep_it if not self.profile else repr(keep_it)}"
         )
 

@@ -129,7 +129,7 @@ def _explanation(owner: str, service: str, resource: str, criteria: Criteria, mo
     endpoint = endpoint_code(service, resource)
     lines = [
         f"pages = {endpoint}.browse({quoted(owner)}, criteria, query_string={quoted(_PAGING)})",
-        "found = (resource for page in pages for resource in page.resources)",
+        f"found = (resource for page in pages for resource in page.{'model' if criteria.included else 'resources'})",
         f"for resource in {f'islice(found, {most})' if most else 'found'}:",
         "    print(resource)",
     ]

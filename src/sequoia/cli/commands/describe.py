@@ -199,7 +199,7 @@ def _limits(resource: ResourceType) -> Iterable[tuple[str, str]]:
     yield "resources a store", str(resource.store_limit)
     for name, operation in resource.operations.items():
         if not operation.enabled:
-            yield name, "not offered"
+            yield f"operation {name}", "not offered"
     if resource.consistency:
         yield "consistency", resource.consistency
     if resource.conditional_updates is not None:

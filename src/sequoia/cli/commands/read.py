@@ -81,8 +81,7 @@ def _explanation(owner: str, service: str, resource: str, refs: list[str], crite
         calls = ResourcePath.of(resource).read(owner, refs, criteria if asks else None)
     endpoint = endpoint_code(service, resource)
     listed = quoted(refs[0]) if len(refs) == 1 else f"[{', '.join(map(quoted, refs))}]"
-    lines = [
-        f"for resource in {endpoint}.read({quoted(owner)}, {listed}{', criteria=criteria' if asks else ''}).resources:",
-        "    print(resource)",
-    ]
+    result = "model" if criteria.included else "resources"
+    given = f"{quoted(owner)}, {listed}{', criteria=criteria' if asks else ''}"
+    lines = [f"for resource in {endpoint}.read({given}).{result}:", "    print(resource)"]
     return script([(call.method, f"{{{service}}}{call.url}") for call in calls], criteria if asks else None, lines)
