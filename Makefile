@@ -117,16 +117,16 @@ format: $(VENV)/.ready
 # The tables and plots of docs/benchmarks.md come of it. Growth with 10,000 and 100,000 contents here; bench-growth goes
 # on to 1,000,000, which takes some minutes and 3.2 GB.
 bench: wheel originals
+	trap '$(BIN)/python -m benchmarks.plots' EXIT; \
 	$(BIN)/python -m benchmarks; clients=$$?; \
 	$(BIN)/python -m benchmarks.fast; fast=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
 	$(BIN)/python -m benchmarks.startup; startup=$$?; \
-	$(BIN)/python -m benchmarks.plots; plots=$$?; \
-	exit $$((clients | fast | resolving | growth | startup | plots))
+	exit $$((clients | fast | resolving | growth | startup))
 
 bench-growth: wheel
-	$(BIN)/python -m benchmarks.growth; growth=$$?; $(BIN)/python -m benchmarks.plots && exit $$growth
+	trap '$(BIN)/python -m benchmarks.plots' EXIT; $(BIN)/python -m benchmarks.growth
 
 # Tables and plots once more, of the results that are there; it measures nothing.
 plots: $(VENV)/.ready
