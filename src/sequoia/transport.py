@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -16,12 +17,13 @@ from sequoia.auth import AuthType
 from sequoia.bounds import Bounds
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
+from sequoia.hooks import Hooks
 from sequoia.network import bound_network, read_body
 from sequoia.secrecy import keep_back
 from sequoia.settings import Settings
 from sequoia.tls import proxy_tls_context, tls_context
 
-__all__ = ["Channels", "Library", "Routes", "adapter_transport", "transport_error"]
+__all__ = ["Channels", "Library", "Routes", "adapter_transport", "reported", "transport_error"]
 
 # Failures from before a connection stood: nothing of the request can have reached the server.
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -40,13 +42,18 @@ class Library(NamedTuple):
 
 
 class Routes(Generic[Http]):
-    """What both kinds of channels have in common: which HTTP client a request goes through, and what it looks like."""
+    """What both kinds of channels have in common: which HTTP client a request goes through, and what it looks like.
+
+    Attributes:
+        hooks: The caller's functions; whoever sends calls them.
+    """
 
     _library: ClassVar[Library]
 
     def __init__(self, settings: Settings) -> None:
         keep_back()
         library = self._library
+        self.hooks = Hooks.of(settings.event_hooks, asynchronous=library.client is httpx2.AsyncClient)
         common: dict[str, Any] = {"headers": settings.headers, "timeout": settings.timeout}
         routes = [(prefix.lower(), library.adapter(adapter, settings)) for prefix, adapter in settings.adapters or ()]
         self._routes: list[tuple[str, Http]] = [
@@ -83,7 +90,12 @@ class Routes(Generic[Http]):
         Args:
             call: The call.
             headers: By names in lower case.
+
+        Raises:
+            ClientError: The channels are closed.
+            httpx2.InvalidURL: The call's URL is none.
         """
+        self._check_open()
         given = {name.lower(): value for name, value in call.headers.items()}
         merged = httpx2.Headers({**self._headers, **given, **headers}, encoding="utf-8")
         extensions = {"timeout": self._bounds.timeouts()}
@@ -176,8 +188,8 @@ class Channels(Routes[httpx2.Client]):
         self._counting = threading.RLock()  # reentrant: a signal may close the client in the middle of a count
         weakref.finalize(self, _abandon, weakref.ref(self), self._all(), self._process)
 
-    def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
-        """Send a call's request and read its answer.
+    def send(self, call: Call, request: httpx2.Request) -> httpx2.Response:
+        """Send a call's request, which `request` has made, and read its answer.
 
         Raises:
             ClientError: The channels are closed.
@@ -189,7 +201,7 @@ class Channels(Routes[httpx2.Client]):
             self._check_open()
             self._in_flight += 1
         try:
-            response = self.for_url(call.url).send(self.request(call, headers), stream=True)
+            response = self.for_url(call.url).send(request, stream=True)
             return read_body(response, self._limit)
         finally:
             with self._counting:
@@ -225,6 +237,17 @@ def _close(clients: Iterable[httpx2.Client], process: int) -> None:
     if os.getpid() == process:
         for client in clients:
             client.close()
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn what the transport raises inside into the SDK's errors."""
+    try:
+        yield
+    except httpx2.HTTPError as error:
+        raise transport_error(error) from error
+    except httpx2.InvalidURL as error:
+        raise RequestError(f"this URL cannot be requested: {error}", error) from error
 
 
 def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
