@@ -112,7 +112,8 @@ bench: wheel originals
 	$(BIN)/python -m benchmarks.fast; fast=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
-	exit $$((clients | fast | resolving | growth))
+	$(BIN)/python -m benchmarks.startup; startup=$$?; \
+	exit $$((clients | fast | resolving | growth | startup))
 
 bench-growth: wheel
 	$(BIN)/python -m benchmarks.growth

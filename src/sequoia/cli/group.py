@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sequoia._version import __version__
-from sequoia.cli.failing import missing
-from sequoia.names import suggestion
+from sequoia.cli.failing import PARTLY, ended, explained, interrupting, missing
 
-__all__ = ["COMMANDS", "command", "sequoia"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["COMMANDS", "COMPLETE", "command", "sequoia"]
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        "services": ("sequoia.cli.commands.services:services", "List the services of the registry."),
         "sandbox": ("sequoia.cli.commands.sandbox:sandbox", "Serve a Sequoia on this machine."),
+        "demo": ("sequoia.cli.commands.demo:demo", "See what the SDK does, step by step."),
+        "config": ("sequoia.cli.commands.config:config", "Keep connections as profiles."),
+        "completion": ("sequoia.cli.commands.completion:completion", "Complete commands in a shell."),
     }
 )
 """Of each command, in the order of the help: where it is, and what it does."""
+
+COMPLETE = "_SEQUOIA_COMPLETE"
+"""The variable by which a shell says that it wants to complete a command line, as click names it."""
 
 
 def command(name: str) -> click.Command:
@@ -41,7 +54,34 @@ def command(name: str) -> click.Command:
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are asked for."""
+    """A group whose commands are imported when they are asked for, and end as `sequoia.cli.failing` says."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command line and exit; without `standalone_mode`, as click does it."""
+        run = partial(super().main, *args, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        if os.environ.get(COMPLETE):
+            from sequoia.cli.completing import quietly  # noqa: PLC0415 - only the shell needs it
+
+            with quietly():
+                run()
+            return sys.exit(PARTLY)  # click exits by itself where it has something to offer
+        return sys.exit(ended(run))
+
+    # What ends a command is explained here already: click has answers of its own to Ctrl-C and a broken pipe.
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the command line."""
+        with explained(), interrupting():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with explained(), interrupting():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order of the help."""
@@ -59,9 +99,18 @@ class Commands(click.Group):
         Raises:
             click.UsageError: There is none of this name; the message has the nearest ones.
         """
+        from sequoia.names import suggestion  # noqa: PLC0415 - only a mistake needs it
+
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"there is no command {args[0]!r}: {suggestion(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing them."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only the shell needs it
+
+        found = [CompletionItem(name, help=what) for name, (_, what) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from sequoia import AuthType
+from sequoia.cli.connection import Connection, connected
+from sequoia.cli.failing import Refusal, Unconnected, ended
+from sequoia.error import ConnectionError, ResourceNotFound, ServiceNotFound
+from sequoia.sandbox import Sandbox
+
+Connect = Callable[..., Connection]
+
+
+def profiles(home: Path, text: str) -> None:
+    file = home / "config" / "sequoia" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_the_variables_of_a_sandbox_are_all_it_takes(connect: Connect, environ: Mapping[str, str]) -> None:
+    connection = connect()
+    with connection.client() as client:
+        endpoint = connection.collection(client, "metadata", "contents")
+        assert endpoint.browse(connection.owner).resources
+    assert connection.owner == environ["SEQUOIA_OWNER"]
+
+
+def test_options_win_over_variables_and_variables_over_the_profile(
+    home: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles(
+        home,
+        'default = "usual"\n[profiles.usual]\nregistry_url = "https://r.test/services/a"\nowner = "of-profile"\n'
+        'directory = "of-profile"\nusername = "of-profile"\n[profiles.other]\nowner = "of-other"\n',
+    )
+    monkeypatch.setenv("SEQUOIA_OWNER", "of-variable")
+    monkeypatch.setenv("SEQUOIA_USERNAME", "of-variable")
+    values = connect("--username", "of-option").told.values
+    assert values["username"] == "of-option"
+    assert values["owner"] == "of-variable"
+    assert values["directory"] == "of-profile"
+    assert values["registry_url"] == "https://r.test/services/a"
+    monkeypatch.delenv("SEQUOIA_OWNER")
+    assert connect("--profile", "other").owner == "of-other"
+    monkeypatch.setenv("SEQUOIA_PROFILE", "other")
+    assert connect().owner == "of-other"
+    assert connect("--profile", "usual").owner == "of-profile"
+
+
+def test_a_default_profile_is_for_its_own_registry(home: Path, connect: Connect) -> None:
+    text = '[profiles.usual]\nregistry_url = "https://r.test/services/a"\nowner = "a"\nproxy = "http://p.test:3128"\n'
+    profiles(home, f'default = "usual"\n{text}')
+
+    assert connect("--registry-url", "http://127.0.0.1:8700/services/b").told.values.keys() == {"registry_url"}
+    assert connect("--registry-url", "https://r.test/services/a").owner == "a"
+    chosen = connect("--registry-url", "http://127.0.0.1:8700/services/b", "--profile", "usual")
+    assert chosen.owner == "a"
+    assert chosen.secrets.profile is None  # what is kept for the profile's registry goes to no other one
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "auth"),
+    [
+        ({}, [], "client-grant"),
+        ({"SEQUOIA_CLIENT_ID": "a", "SEQUOIA_USERNAME": "b"}, [], "client-grant"),
+        ({"SEQUOIA_CLIENT_ID": "a"}, ["--username", "b"], "password"),
+        ({"SEQUOIA_USERNAME": "b"}, [], "password"),
+        ({"SEQUOIA_TOKEN": "t"}, [], "token"),
+        ({"SEQUOIA_CLIENT_ID": "a", "SEQUOIA_CLIENT_CERT": "c", "SEQUOIA_CLIENT_KEY": "k"}, [], "mutual"),
+        ({"SEQUOIA_CLIENT_ID": "a", "SEQUOIA_AUTH": "none"}, [], "none"),
+        ({"SEQUOIA_AUTH": "none"}, ["--auth", "token"], "token"),
+    ],
+)
+def test_the_way_to_sign_in_follows_from_what_is_said(
+    variables: dict[str, str], arguments: list[str], auth: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert connect(*arguments).told.auth == auth
+
+
+@pytest.mark.parametrize("auth", ["client-grant", "password", "token", "none"])
+def test_every_way_to_sign_in_works(
+    auth: str, connect: Connect, sandbox: Sandbox, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sandbox.client() as client:
+        client.get(sandbox.location("metadata") + "/data/contents")
+        monkeypatch.setenv("SEQUOIA_TOKEN", sandbox._tokens.issue(sandbox._client))
+    connection = connect("--auth", auth)
+    kinds = {"client-grant": "CLIENT_GRANT", "password": "PASSWORD", "token": "BYO_TOKEN", "none": "NO_AUTH"}
+    assert connection.arguments()["auth_type"] is AuthType[kinds[auth]]
+    with connection.client() as client:
+        assert "metadata" in client.services
+        if auth != "none":
+            assert client.metadata.contents.browse(sandbox.owner).resources
+
+
+def test_a_sandbox_with_mutual_tls_is_reached_by_its_variables(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with Sandbox(https=True, mutual_tls=True, ca_dir=tmp_path / "ca") as secure:
+        for name, value in secure.environ.items():
+            monkeypatch.setenv(name, value)
+        connection = connect()
+        with connection.client() as client:
+            assert client.metadata.contents.browse(connection.owner).resources == []
+
+
+def test_the_rest_of_the_options_reach_the_client(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQUOIA_CLIENT_SECRET", "s3cret")
+    given = connect("--client-id", "a", "--timeout", "7.5", "--proxy", "http://p.test:1", "--ca", "ca.pem").arguments()
+    assert given["request_timeout"] == 7.5
+    assert given["proxies"] == {"all": "http://p.test:1"}
+    assert given["verify"] == "ca.pem"
+    assert connect("--client-id", "a", "--proxy", "none").arguments()["proxies"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "there is no registry to ask: give --registry-url, set SEQUOIA_REGISTRY_URL"),
+        (["--registry-url", "ftp://x"], "--registry-url must be an http or https URL"),
+        (["--registry-url", "http://127.0.0.1:1/services/a", "--auth", "client-grant"], "--client-id"),
+        (["--registry-url", "http://127.0.0.1:1/services/a", "--client-id", "a"], "set SEQUOIA_CLIENT_SECRET"),
+        (["--registry-url", "http://127.0.0.1:1/services/a", "--username", "a"], "set SEQUOIA_PASSWORD"),
+        (["--registry-url", "http://127.0.0.1:1/services/a", "--auth", "token"], "set SEQUOIA_TOKEN"),
+        (["--registry-url", "http://127.0.0.1:1/services/a", "--auth", "mutual"], "give --cert"),
+        (["--registry-url", "http://127.0.0.1:1/a", "--auth", "none", "--ca", "no.pem"], "--ca cannot be read: no.pem"),
+        (["--auth", "none", "--timeout", "0"], "--timeout: '0' is not a number of seconds above 0"),
+        (["--auth", "none", "--proxy", "http://ann:pw@p.test"], "SEQUOIA_PROXY"),
+        (["--profile", "nothing"], "there is no profile 'nothing'"),
+    ],
+)
+def test_what_is_missing_or_makes_no_sense_is_said_in_the_user_s_words(
+    arguments: list[str], said: str, connect: Connect
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        connect(*arguments).client()
+    assert said in str(refused.value)
+    assert "pw" not in str(refused.value)
+
+
+def test_the_owner_is_asked_for_only_by_what_needs_it(connect: Connect) -> None:
+    with pytest.raises(Refusal, match="--owner, set SEQUOIA_OWNER"):
+        _ = connect("--auth", "none").owner
+
+
+def test_a_wrong_secret_says_which_variable_to_look_at(
+    connect: Connect, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQUOIA_CLIENT_SECRET", "not-the-one")
+    with pytest.raises(Unconnected) as refused:
+        connect().client()
+    assert "SEQUOIA_CLIENT_ID and SEQUOIA_CLIENT_SECRET" in str(refused.value)
+    assert "not-the-one" not in str(refused.value)
+
+
+def test_what_is_no_registry_is_said_with_where_its_url_came_from(connect: Connect, sandbox: Sandbox) -> None:
+    elsewhere = sandbox.location("metadata") + "/descriptor/raw"
+    for url in (elsewhere, sandbox.location("registry") + "/nothing"):
+        with pytest.raises(Unconnected, match=r"Check --registry-url"):
+            connect("--registry-url", url, "--auth", "none").client()
+
+
+def test_a_wrong_host_is_a_connection_error(connect: Connect, capsys: pytest.CaptureFixture[str]) -> None:
+    connection = connect("--registry-url", "http://127.0.0.1:1/services/acme", "--auth", "none")
+    with pytest.raises(ConnectionError):
+        connection.client()
+    assert ended(connection.client) == 3
+    assert "'sequoia doctor' looks for the reason" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("service", "resource", "kind", "nearest"),
+    [
+        ("metdata", "contents", ServiceNotFound, "did you mean 'metadata'"),
+        ("metadata", "contnets", ResourceNotFound, "did you mean 'contents'"),
+    ],
+)
+def test_a_typo_names_the_nearest(  # noqa: PLR0917 - fixtures are arguments
+    service: str, resource: str, kind: type[Exception], nearest: str, connect: Connect, environ: Mapping[str, str]
+) -> None:
+    connection = connect()
+    with connection.client() as client, pytest.raises(kind, match=nearest):
+        connection.collection(client, service, resource)
+
+
+def test_debug_shows_requests_without_secrets(environ: Mapping[str, str], sandbox: Sandbox) -> None:
+    @click.command()
+    @connected
+    def look(connection: Connection) -> None:
+        with connection.client() as client:
+            client.metadata.contents.browse(connection.owner)
+
+    quiet, loud = CliRunner().invoke(look), CliRunner().invoke(look, ["--debug"])
+
+    assert (quiet.exit_code, quiet.stderr, loud.exit_code, loud.stdout) == (0, "", 0, "")
+    assert f"GET {sandbox.registry_url}" in loud.stderr
+    assert "/data/contents" in loud.stderr
+    assert environ["SEQUOIA_CLIENT_SECRET"] not in loud.stderr
+    assert "Bearer" not in loud.stderr
+
+
+def test_no_option_takes_a_secret() -> None:
+    @click.command()
+    @connected
+    def look(connection: Connection) -> None:
+        """Do nothing."""
+
+    text = CliRunner().invoke(look, ["--help"]).output
+    for option in ("--registry-url", "--owner", "--auth", "--client-id", "--profile", "--timeout", "--debug"):
+        assert option in text
+    for word in ("--client-secret", "--password", "--token", "--secret"):
+        assert word not in text
+
+
+def test_an_empty_option_is_a_mistake(connect: Connect) -> None:
+    with pytest.raises(click.BadParameter, match="it is empty"):
+        connect("--owner", "")
