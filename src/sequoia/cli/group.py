@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "COMPLETE", "command", "sequoia"]
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "services": ("sequoia.cli.commands.services:services", "List the services of the registry."),
+        "models": ("sequoia.cli.commands.models:models", "Write typed models of a service's resources."),
         "sandbox": ("sequoia.cli.commands.sandbox:sandbox", "Serve a Sequoia on this machine."),
         "demo": ("sequoia.cli.commands.demo:demo", "See what the SDK does, step by step."),
         "config": ("sequoia.cli.commands.config:config", "Keep connections as profiles."),

@@ -6,6 +6,6 @@ escaped literals, and whatever is in it, the source passes `mypy --strict`, `ruf
 
 from __future__ import annotations
 
-from sequoia.modelling.writing import KINDS, Models, models_of
+from sequoia.modelling.writing import KINDS, MARK, Models, models_of
 
-__all__ = ["KINDS", "Models", "models_of"]
+__all__ = ["KINDS", "MARK", "Models", "models_of"]

@@ -70,7 +70,7 @@ class Vocabulary:
 
     def module(self, name: str) -> str:
         """What a module is called where a name of it is hidden."""
-        return self.free(f"{name}_")
+        return self.free({"builtins": "b_", "datetime": "d_", "typing": "t_"}[name])
 
     def free(self, name: str) -> str:
         """The name, or one like it that nothing hides."""
@@ -145,7 +145,7 @@ class Shapes:
     Attributes:
         parts: The models and choices.
         word: Spells the types.
-        scalar: The name of the type of a map's values, if it is needed.
+        map_type: The names of the type of a `map`, and of that of its values; None where there is no such field.
         left_out: The fields that were left out, as `Content.class`.
     """
 
@@ -154,7 +154,7 @@ class Shapes:
     ) -> None:
         self.parts: list[Model | Choice] = []
         self.word = Vocabulary(hiding)
-        self.scalar: str | None = None
+        self.map_type: tuple[str, str] | None = None
         self.left_out: list[str] = []
         self._is_left_out = left_out
         self._names: Names = class_names(hiding)
@@ -197,10 +197,10 @@ class Shapes:
 
     def _map_of(self, field: FieldType) -> str:
         if field.type == "map":
-            self.scalar = self.word.free("Scalar")
-            for name in SCALARS:
+            self.map_type = self.word.free("Map"), self.word.free("Scalar")
+            for name in ("dict", "list", *SCALARS):
                 self.word(name)
-            return self._map(f"{self.scalar} | {self.word('list')}[{self.scalar}]")
+            return self.map_type[0]
         return self._map(self.word(_MAPS.get(field.type, "Any")))
 
     def _map(self, values: str) -> str:

@@ -23,7 +23,9 @@ __all__ = [
 ]
 
 LONGEST_NAME = 40
-"""Characters of a name that is made here: whatever it stands in must fit into one line."""
+"""Characters of the name of a field that is made here: whatever it stands in must fit into one line."""
+
+_LONGEST_CLASS = 32
 
 LINE = 120
 """Characters of a line."""
@@ -39,11 +41,12 @@ _SECTION = re.compile(r"\W*[A-Za-z]+( [A-Za-z]+)?\W*")
 _HIDING = frozenset({"bool", "date", "datetime", "dict", "float", "int", "l", "list", "msgspec", "str"})
 # What pydantic's models have already.
 _PYDANTIC = frozenset({
-    "construct", "copy", "dict", "from_orm", "json", "parse_file", "parse_obj", "parse_raw", "schema", "schema_json",
-    "update_forward_refs", "validate",
+    "construct", "copy", "dict", "from_orm", "json", "mro", "parse_file", "parse_obj", "parse_raw", "register",
+    "schema", "schema_json", "update_forward_refs", "validate",
 })  # fmt: skip
 _IMPORTED = frozenset({
-    "Any", "BaseModel", "ConfigDict", "Field", "I", "Literal", "NotRequired", "O", "Scalar", "TypedDict",
+    "Any", "BaseModel", "ConfigDict", "Field", "I", "Literal", "Map", "NotRequired", "O", "Scalar",
+    "TypedDict",
 })  # fmt: skip
 
 
@@ -83,7 +86,7 @@ def python_name(key: str) -> str:
 
 def class_name(text: str) -> str:
     """The name of a class: `offerTemplate` is `OfferTemplate`."""
-    name = "".join(part[:1].upper() + part[1:] for part in _parts(text))[:LONGEST_NAME] or "Model"
+    name = "".join(part[:1].upper() + part[1:] for part in _parts(text))[:_LONGEST_CLASS] or "Model"
     return f"Model{name}" if name[0].isdigit() else name
 
 

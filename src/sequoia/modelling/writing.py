@@ -7,6 +7,7 @@ those of JSON; what cannot be a name there is left out, and comes along unread.
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +21,9 @@ __all__ = ["KINDS", "MARK", "Models", "models_of"]
 MARK = "written by `sequoia models`"
 """What the first line of such a module says."""
 
+# Rules that ask what a string is for; here it is a name, or a value that a service knows.
+_SUSPECTED = {"S104": re.compile(r'"0\.0\.0\.0"'), "S108": re.compile(r'"(/var)?/tmp|"/dev/shm')}
+_UNREAD = re.compile(r'[\x00-\x1f"\\]')  # what msgspec takes for no key
 _LONGEST_KEY = 50  # characters of a key's literal
 _INDENT = "    "
 
@@ -73,7 +77,7 @@ class _Kind:
 
     def left_out(self, key: str) -> bool:
         """Whether a field of this name cannot be in a class."""
-        return len(literal(key)) > _LONGEST_KEY
+        return len(literal(key)) > _LONGEST_KEY or _UNREAD.search(key) is not None
 
     def header(self, shapes: Shapes) -> Iterator[str]:
         """Its imports: lines of the standard library, an empty one, lines of others."""
@@ -292,7 +296,10 @@ class _Module:
         name = prose(descriptor.name[:60]).rstrip(".?! ")
         head = list(docstring(f"Models of {name or 'a service'}, {MARK}.", ""))
         texts = [line for block in blocks for line in block]
-        excused = self._kind.excused | (set() if all(map(is_plain, [*head, *texts])) else {"RUF001", "RUF002"})
+        excused = set(self._kind.excused)
+        if not all(map(is_plain, [*head, *texts])):
+            excused |= {"RUF001", "RUF002"}
+        excused |= {rule for rule, seen in _SUSPECTED.items() if any(map(seen.search, texts))}
         if excused:
             yield f"# ruff: noqa: {', '.join(sorted({*excused, 'RUF100'}))}"
         yield from head
@@ -309,8 +316,10 @@ class _Module:
             yield from block
 
     def _scalars(self) -> Iterator[list[str]]:
-        if self._shapes.scalar:
-            yield [f"{self._shapes.scalar} = {' | '.join(map(self._shapes.word, SCALARS))}"]
+        if self._shapes.map_type:
+            word, (name, scalar) = self._shapes.word, self._shapes.map_type
+            yield [f"{scalar} = {' | '.join(map(word, SCALARS))}"]
+            yield [f"{name} = {word('dict')}[{word('str')}, {scalar} | {word('list')}[{scalar}]]"]
 
     def _block(self, part: Model | Choice) -> list[str]:
         if isinstance(part, Model):
