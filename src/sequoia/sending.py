@@ -25,7 +25,7 @@ from sequoia.retry import REQUEST, EmptyRule, Operation, Task, Tries
 from sequoia.settings import Settings
 from sequoia.telemetry import Telemetry, traced
 from sequoia.tokens import Token
-from sequoia.transport import Channels, reported
+from sequoia.transport import Channels, transport_error
 from sequoia.urls import Origin, origin, without_user_info
 
 __all__ = ["Sender"]
@@ -224,8 +224,10 @@ class Sender:
         own = {"x-correlation-id": operation.correlation_id}
         if token is not None and call.authenticated:
             own["authorization"] = f"Bearer {token.access_token}"
-        with reported():
+        try:
             request = self.channels.request(call, own)
+        except httpx2.InvalidURL as error:
+            raise transport_error(error) from error
         if operation.trace is None:
             return self._exchanged(call, request)
         with operation.trace.exchange(call, request, known=origin(call.url) in self._known) as span:
@@ -241,8 +243,10 @@ class Sender:
         if logged:
             _log.debug("%s", told_request(call, request))
             began = self._clock.monotonic()
-        with reported():
+        try:
             response = self.channels.send(call, request)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise transport_error(error) from error
         if logged:
             _log.debug("%s", told_answer(call, response, self._clock.monotonic() - began))
         for look in self.channels.hooks.response:

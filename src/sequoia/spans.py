@@ -8,7 +8,7 @@ error its kind. The extra `otel` installs what this module imports.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ from sequoia.error import ConnectionError, HttpError, RequestError, Timeout
 from sequoia.retry import Operation
 from sequoia.urls import without_user_info
 
-__all__ = ["Exchange", "Trace", "begun", "scrubbed", "tracer_of"]
+__all__ = ["Exchange", "Trace", "beginning", "scrubbed"]
 
 _SCHEMA = "https://opentelemetry.io/schemas/1.37.0"
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
@@ -32,17 +32,12 @@ _VALUE = re.compile(r"(^|&)([^=&]*=)?[^&]*")
 Attributes = dict[str, str | int]
 
 
-def tracer_of(provider: Any) -> trace.Tracer | None:
-    """What makes this SDK's spans; None for a provider that makes none."""
+def beginning(provider: Any) -> Callable[[], Trace] | None:
+    """What makes the trace of an operation that begins now; None for a provider that makes no spans."""
     if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
         return None
-    tracer: trace.Tracer = provider.get_tracer("sequoia", __version__, schema_url=_SCHEMA)
-    return tracer
-
-
-def begun(tracer: trace.Tracer) -> Trace:
-    """The trace of an operation that begins now."""
-    return Trace(tracer, context.get_current())
+    tracer = provider.get_tracer("sequoia", __version__, schema_url=_SCHEMA)
+    return lambda: Trace(tracer, context.get_current())
 
 
 class Exchange:

@@ -7,6 +7,7 @@ look into a dict. The spans are made in `sequoia.spans`, which is imported with 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -27,21 +28,21 @@ class Telemetry:
 
     def __init__(self, provider: Any | None) -> None:
         self._provider = provider
-        self._known: tuple[Any, Any] = (None, None)
+        self._known: tuple[Any, Callable[[], Trace] | None] = (None, None)
 
     def trace(self) -> Trace | None:
         """What the spans of an operation that begins now hang on; None where nobody collects any."""
         api = sys.modules.get("opentelemetry.trace")
         if api is None and self._provider is None:
             return None
-        from sequoia.spans import begun, tracer_of  # noqa: PLC0415 - see above
-
-        known, tracer = self._known
         provider = self._provider or api.get_tracer_provider()  # type: ignore[union-attr] # it has been looked at
+        known, begun = self._known
         if known is not provider:
-            tracer = tracer_of(provider)
-            self._known = provider, tracer
-        return None if tracer is None else begun(tracer)
+            from sequoia.spans import beginning  # noqa: PLC0415 - see above
+
+            begun = beginning(provider)
+            self._known = provider, begun
+        return None if begun is None else begun()
 
 
 def traced(operation: Operation) -> AbstractContextManager[Operation]:

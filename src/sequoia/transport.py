@@ -7,7 +7,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -23,7 +22,7 @@ from sequoia.secrecy import keep_back
 from sequoia.settings import Settings
 from sequoia.tls import proxy_tls_context, tls_context
 
-__all__ = ["Channels", "Library", "Routes", "adapter_transport", "reported", "transport_error"]
+__all__ = ["Channels", "Library", "Routes", "adapter_transport", "transport_error"]
 
 # Failures from before a connection stood: nothing of the request can have reached the server.
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -239,19 +238,10 @@ def _close(clients: Iterable[httpx2.Client], process: int) -> None:
             client.close()
 
 
-@contextmanager
-def reported() -> Iterator[None]:
-    """Turn what the transport raises inside into the SDK's errors."""
-    try:
-        yield
-    except httpx2.HTTPError as error:
-        raise transport_error(error) from error
-    except httpx2.InvalidURL as error:
-        raise RequestError(f"this URL cannot be requested: {error}", error) from error
-
-
-def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
+def transport_error(error: httpx2.HTTPError | httpx2.InvalidURL) -> RequestError | DecodeError:
     """The SDK's error for one of the transport's."""
+    if isinstance(error, httpx2.InvalidURL):
+        return RequestError(f"this URL cannot be requested: {error}", error)
     text = next(filter(None, map(str, _causes(error))), type(error).__name__)
     if isinstance(error, httpx2.DecodingError):
         return DecodeError(f"the answer's content encoding is broken: {text}", error)

@@ -27,7 +27,7 @@ from sequoia.retry import REQUEST, EmptyRule, Operation, Task, Tries
 from sequoia.settings import Settings
 from sequoia.telemetry import Telemetry, traced
 from sequoia.tokens import Token
-from sequoia.transport import reported
+from sequoia.transport import transport_error
 from sequoia.urls import Origin, origin, without_user_info
 
 __all__ = ["AsyncSender"]
@@ -226,8 +226,10 @@ class AsyncSender:
         own = {"x-correlation-id": operation.correlation_id}
         if token is not None and call.authenticated:
             own["authorization"] = f"Bearer {token.access_token}"
-        with reported():
+        try:
             request = self.channels.request(call, own)
+        except httpx2.InvalidURL as error:
+            raise transport_error(error) from error
         if operation.trace is None:
             return await self._exchanged(call, request)
         with operation.trace.exchange(call, request, known=origin(call.url) in self._known) as span:
@@ -243,8 +245,10 @@ class AsyncSender:
         if logged:
             _log.debug("%s", told_request(call, request))
             began = self._clock.monotonic()
-        with reported():
+        try:
             response = await self.channels.send(call, request)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise transport_error(error) from error
         if logged:
             _log.debug("%s", told_answer(call, response, self._clock.monotonic() - began))
         for look in self.channels.hooks.response:
