@@ -40,6 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for every test, whose folders the command line finds; nothing of the real one is seen."""
     for name in [name for name in os.environ if name.startswith("SEQUOIA_") or name.endswith("_COMPLETE")]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # users have buffers, whose end is where writing fails
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("CONFIG", "CACHE", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from sequoia.cli import cache
 from sequoia.cli.group import COMMANDS
-from sequoia.sandbox import Sandbox
+from sequoia.sandbox import Fault, Sandbox
 
 Run = Callable[..., Result]
 Complete = Callable[..., list[str]]
@@ -94,6 +94,17 @@ def test_without_an_answer_there_is_nothing_and_no_word_about_it(
         monkeypatch.setenv(name, value)
     assert complete("browse", "m") == []
     assert complete("browse", "metadata", "c") == []
+
+
+def test_a_service_that_fails_and_a_broken_file_of_profiles_are_silent(
+    complete: Complete, environ: Mapping[str, str], sandbox: Sandbox, home: Path
+) -> None:
+    sandbox.faults.add(Fault(status=404, service="metadata", times=None))
+    assert complete("browse", "metadata", "con") == []
+    file = home / "config" / "sequoia" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("default = ", encoding="utf-8")
+    assert complete("services", "--profile", "s") == []
 
 
 def test_a_profile_is_completed_and_its_missing_secret_not_asked_for(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from sequoia import AuthType
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.failing import Refusal, Unconnected, ended
+from sequoia.cli.logs import shown
 from sequoia.error import ConnectionError, ResourceNotFound, ServiceNotFound
 from sequoia.sandbox import Fault, Sandbox
 
@@ -204,6 +206,15 @@ def test_debug_shows_requests_without_secrets(environ: Mapping[str, str], sandbo
     assert "/data/contents" in loud.stderr
     assert environ["SEQUOIA_CLIENT_SECRET"] not in loud.stderr
     assert "Bearer" not in loud.stderr
+    logger = logging.getLogger("sequoia")
+    assert (logger.handlers, logger.level) == ([], logging.NOTSET)
+
+
+def test_debug_hides_a_secret_that_somebody_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(["hush-hush", ""], debug=True):
+        logging.getLogger("sequoia.test").debug("the secret is hush-hush, the header Bearer abc.def-123")
+    err = capsys.readouterr().err
+    assert err.endswith("sequoia.test: the secret is [secret], the header Bearer [secret]\n")
 
 
 def test_a_warning_of_the_sdk_is_a_line_for_people(environ: Mapping[str, str], sandbox: Sandbox) -> None:
