@@ -18,6 +18,7 @@ from sequoia.error import ClientError, InvalidResource
 from sequoia.progress import OnProgress
 from sequoia.report import BulkReport, Result
 from sequoia.transfer.error import TransferError
+from sequoia.transfer.manifest import Manifest
 from sequoia.transfer.preparing import Preparer
 from sequoia.transfer.reading import Given, Source
 
@@ -125,11 +126,8 @@ def load(
     """
     files = list(sources)
     for source in files:
-        if source.manifest is not None and source.manifest.fields is not None:
-            raise TransferError(
-                f"{source.files[0].parent if source.files else 'the export'} was made with only some fields: storing "
-                "these resources would delete all others"
-            )
+        if source.manifest is not None:
+            _check_export(source.manifest, owner, change_owner=change_owner)
     preparer = Preparer(endpoint.descriptor, owner, change_owner=change_owner)
     if options.get("check") or options.get("dry_run"):
         checked = _checked(preparer, files)
@@ -138,6 +136,19 @@ def load(
     totals = [source.manifest.resources for source in files if source.manifest is not None]
     total = sum(totals) if len(totals) == len(files) else None
     return _Loading(endpoint, owner, preparer, total, options).run(given for source in files for given in source)
+
+
+def _check_export(manifest: Manifest, owner: str | None, *, change_owner: bool) -> None:
+    """Refuse an export of which no resource could be stored."""
+    if manifest.fields is not None:
+        raise TransferError(
+            "this export was made with only some fields: storing these resources would delete all others"
+        )
+    if None not in {owner, manifest.owner} and manifest.owner != owner and not change_owner:
+        raise TransferError(
+            f"this export belongs to {manifest.owner!r}, and is to be stored for {owner!r}: change the owner "
+            "(--change-owner), or store it for its own (--owner)"
+        )
 
 
 def copy(  # noqa: PLR0913 - two places
