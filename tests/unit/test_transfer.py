@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sequoia.descriptor import ResourceType
 from sequoia.error import InvalidResource
-from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare
+from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, export, load
 from sequoia.transfer.columns import OTHER, columns_of
 from sequoia.transfer.folder import Folder, place_for
 from sequoia.transfer.manifest import Column
@@ -312,6 +312,13 @@ def test_by_name_the_owner_does_not_count_in_refs_either() -> None:
     ]
     with pytest.raises(TransferError, match="has no name"):
         sides(({"title": "x"}, {}), how=Comparison(by="name"))
+
+
+def test_a_misspelt_argument_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"export\(\) has no argument 'worker': did you mean 'workers'"):
+        export(None, "acme", "nowhere", worker=4)  # type: ignore[call-arg, arg-type]
+    with pytest.raises(TypeError, match="dry_run"):
+        load(None, "acme", [], dryrun=True)  # type: ignore[call-arg, arg-type]
 
 
 def test_its_import_brings_no_package_of_the_command_line() -> None:

@@ -17,7 +17,7 @@ from sequoia.endpoint import Endpoint
 from sequoia.error import ClientError, InvalidResource
 from sequoia.progress import OnProgress
 from sequoia.report import BulkReport, Result
-from sequoia.transfer.error import TransferError
+from sequoia.transfer.error import TransferError, check_names
 from sequoia.transfer.manifest import Manifest
 from sequoia.transfer.preparing import Preparer
 from sequoia.transfer.reading import Given, Source
@@ -124,6 +124,7 @@ def load(
         ClientError: Nothing else can work; its `.report` is that of the bulk write.
         FileExistsError: The file for dead letters is there.
     """
+    check_names("load", options, ImportOptions.__annotations__)
     files = list(sources)
     for source in files:
         if source.manifest is not None:
@@ -176,6 +177,7 @@ def copy(  # noqa: PLR0913 - two places
         ValueError: An argument makes no sense, such as a copy of something onto itself.
         ClientError: As for `load`.
     """
+    check_names("copy", options, ImportOptions.__annotations__)
     if (source.url, owner) == (target.url, to_owner):
         raise ValueError("this would copy every resource onto itself: give another owner or another platform")
     if options.get("check"):
