@@ -151,7 +151,7 @@ def test_a_read_whose_answer_is_broken(connect: Connect, platform: RawPlatform, 
 
 @pytest.mark.parametrize("case", [*BROKEN, *LATE], ids=str)
 def test_a_write_that_may_write_twice_is_sent_once(connect: Connect, platform: RawPlatform, case: Case) -> None:
-    client = connected(connect, platform, **({"request_timeout": 0.05} if case in LATE else {}))
+    client = connected(connect, platform, **({"request_timeout": 0.1} if case in LATE else {}))
     platform.behaviours.append(case.behave)
     with pytest.raises(case.error):
         client.metadata.contents.store("acme", {"owner": "acme", "type": "movie"})
@@ -161,7 +161,7 @@ def test_a_write_that_may_write_twice_is_sent_once(connect: Connect, platform: R
 
 @pytest.mark.parametrize("case", LATE, ids=str)
 def test_a_read_whose_answer_does_not_come_to_its_end(connect: Connect, platform: RawPlatform, case: Case) -> None:
-    client = connected(connect, platform, request_timeout=0.05)
+    client = connected(connect, platform, request_timeout=0.1)
     platform.behaviours.extend([case.behave, case.behave])
     with pytest.raises(Timeout, match="no answer in time") as late:
         client.metadata.contents.browse("acme", backoff_strategy={"max_tries": 2, "interval": 0})
@@ -182,7 +182,7 @@ def test_an_answer_that_is_slow_but_not_too_slow_is_read(connect: Connect, platf
 
 
 def test_an_upload_that_nobody_takes_ends(connect: Connect, platform: RawPlatform) -> None:
-    client = connected(connect, platform, request_timeout=0.05)
+    client = connected(connect, platform, request_timeout=0.1)
     over = threading.Event()
 
     def leave(wire: Wire) -> None:
