@@ -111,6 +111,7 @@ bench: wheel originals
 	$(BIN)/python -m benchmarks; clients=$$?; \
 	$(BIN)/python -m benchmarks.fast; fast=$$?; \
 	$(BIN)/python -m benchmarks.resolving; resolving=$$?; \
+	$(BIN)/python -m benchmarks.tracing; tracing=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
 	$(BIN)/python -m benchmarks.startup; startup=$$?; \
 	exit $$((clients | fast | resolving | growth | startup))

@@ -14,7 +14,7 @@ from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.error import BadRequest, NotFound
 from sequoia.operations import ResourcePath, field_names
-from sequoia.retry import Operation
+from sequoia.retry import EmptyRule, Operation, Task
 from sequoia.sending import Sender
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class Collection:
         name = f"{self._described.name}/{self._path.segment}"
         scanning = Scanning.of(name, query, PageReader(self._path.key, model, raw=raw), options)
         question = Question(self._path.key, criteria, field_names(options.get("fields")))
-        return Scan(scanning, self._way(question, options.get("backoff_strategy")))
+        operation = self._operation("scan", owner, options.get("backoff_strategy"))
+        return Scan(scanning, self._way(question, operation))
 
     def changes(
         self,
@@ -135,7 +136,7 @@ class Collection:
         name = f"{self._described.name}/{self._path.segment}"
         following = Following.of(name, query, PageReader(self._path.key, model, raw=raw), since, options)
         question = Question(self._path.key, criteria, field_names(options.get("fields")))
-        way = self._way(question, options.get("backoff_strategy"))
+        way = self._way(question, self._operation("changes", owner, options.get("backoff_strategy")))
         return ResourceChanges(following, way, self._offers_deletions)
 
     def _offers_deletions(self, operation: Operation) -> bool:
@@ -144,13 +145,20 @@ class Collection:
         resource = descriptor.resourcefuls.get(self._path.key) if descriptor is not None else None
         return resource is not None and "withDeletedAt" in resource.filters
 
-    def _way(self, question: Question, strategy: Strategy) -> Way:
+    def _operation(
+        self, name: str, owner: str | None, strategy: Strategy = None, empty_rule: EmptyRule | None = None
+    ) -> Operation:
+        """A new operation on the collection."""
+        task = Task(name, self._described.name, self._path.segment, owner)
+        return self._sender.operation(strategy, empty_rule, task)
+
+    def _way(self, question: Question, operation: Operation) -> Way:
         """How the many requests of one operation reach the service."""
         from sequoia.scanning import Way  # noqa: PLC0415 - see above
 
-        operation = self._sender.operation(strategy).without_empty_rule()
         begin, ask = partial(self._place, question), partial(self._ask, question)
-        return Way(begin, ask, replace(operation, paced=True), self._sender.settings.clock)
+        paced = replace(operation.without_empty_rule(), paced=True)
+        return Way(begin, ask, paced, self._sender.settings.clock)
 
     def _place(self, question: Question, operation: Operation) -> str:
         """Where the service is, once it is known that the question can be asked."""

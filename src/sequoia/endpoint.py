@@ -19,15 +19,16 @@ from sequoia.operations import BusinessPath, Refs, field_names, version_conflict
 from sequoia.paging import Beginning
 from sequoia.payload import resource_of
 from sequoia.response import Response
-from sequoia.retry import EmptyRule, Operation
+from sequoia.retry import EmptyRule, Operation, Task
 from sequoia.routes import RoutePath
 from sequoia.sending import Sender
+from sequoia.telemetry import traced
 from sequoia.urls import Params
 
 if TYPE_CHECKING:
     from sequoia.bulk import BulkOptions
     from sequoia.bulking import Bulk
-    from sequoia.patching import Changes
+    from sequoia.patching import Changes, Patch
     from sequoia.report import BulkReport
     from sequoia.sources import Source
 
@@ -54,7 +55,7 @@ class Endpoint(Collection):
             ResourceNotFound: The service has no such resource.
             ClientError: The descriptor cannot be read.
         """
-        return self._described.resource(self._path, self._sender.operation().without_empty_rule())
+        return self._described.resource(self._path, self._operation("describe", None).without_empty_rule())
 
     def read(
         self,
@@ -79,7 +80,7 @@ class Endpoint(Collection):
             ValueError: There is no ref.
         """
         calls = self._path.read(owner, ref, criteria)
-        operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        operation = self._operation("read", owner, backoff_strategy, retry_when_empty_result)
         self._described.check(Question(self._path.key, criteria), operation)
         resolver = self._described.resolver(self._path, operation)
         answer = self._described.send_all(calls, operation)
@@ -117,7 +118,7 @@ class Endpoint(Collection):
             raise ValueError(f"prefetch_pages must be a whole number from 0, not {prefetch_pages!r}")
         asked = field_names(fields)
         call = self._path.browse(owner, criteria, asked, query_string)
-        operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        operation = self._operation("browse", owner, backoff_strategy, retry_when_empty_result)
         question = Question(self._path.key, criteria, asked)
         walk = Walk(partial(self._begin, call, question), partial(self._ask, question), operation)
         return PageBrowser(walk, prefetch_pages)
@@ -140,7 +141,7 @@ class Endpoint(Collection):
             ValueError: It holds no resource; nothing was sent.
             BadRequest: The service refuses one of them, and has stored none.
         """
-        return self._send(self._path.store(owner, json), self._sender.operation())
+        return self._send(self._path.store(owner, json), self._operation("store", owner))
 
     def update(self, owner: str | None, json: Any, ref: str, version: str) -> Response:
         """Replace a resource, if it still has the version that it was read with (`If-Match`).
@@ -151,7 +152,7 @@ class Endpoint(Collection):
         """
         call = self._path.update(owner, json, ref, version)
         try:
-            return self._send(call, self._sender.operation())
+            return self._send(call, self._operation("update", owner))
         except HttpError as error:
             if error.status_code == 412:
                 raise version_conflict(error) from error
@@ -232,7 +233,10 @@ class Endpoint(Collection):
         from sequoia.patching import Patch  # noqa: PLC0415 - see above
 
         patch = Patch(self._path, owner, ref, changes, tries)
-        operation = self._sender.operation()
+        with traced(self._operation("patch", owner)) as operation:
+            return self._patched(patch, operation)
+
+    def _patched(self, patch: Patch, operation: Operation) -> Response:
         descriptor = self._described.read(operation.without_empty_rule())
         if descriptor is not None:
             patch.check(descriptor.resource(self._path.key))
@@ -256,7 +260,7 @@ class Endpoint(Collection):
         Raises:
             ValueError: There is no ref; nothing was sent.
         """
-        return Response(self._described.send_all(self._path.delete(owner, ref), self._sender.operation()))
+        return Response(self._described.send_all(self._path.delete(owner, ref), self._operation("delete", owner)))
 
     def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
         """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.
@@ -327,7 +331,8 @@ class BusinessEndpoint:
         return self._send(self._path.call("POST", values, params, content))
 
     def _send(self, call: Call) -> Response:
-        return Response(self._described.send(call, self._sender.operation()))
+        operation = self._sender.operation(task=Task("business", self._described.name))
+        return Response(self._described.send(call, operation))
 
     def __repr__(self) -> str:
         return f"<BusinessEndpoint {self._described.name}{self._path.template}>"
@@ -361,7 +366,7 @@ class RouteEndpoint:
             ValueError: The route needs a value that is not given, or does not know one that is; nothing was sent.
             ClientError: The descriptor cannot be read.
         """
-        operation = self._sender.operation()
+        operation = self._sender.operation(task=Task("route", self._described.name, self._name))
         descriptor = self._described.needed(operation.without_empty_rule())
         call = RoutePath(descriptor.route(self._name)).call({**self._values, **values}, content)
         return Response(self._described.send(call, operation))

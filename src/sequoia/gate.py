@@ -5,6 +5,7 @@ Whoever comes first goes first. Nobody polls: who is first in the line waits for
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 
@@ -13,6 +14,8 @@ from sequoia.pace import News, Pace
 from sequoia.settings import Settings
 
 __all__ = ["Gate", "Place"]
+
+_log = logging.getLogger(__name__)
 
 
 class Place:
@@ -66,11 +69,17 @@ class Gate:
     def leave(self, place: Place) -> None:
         """Give the place up, wherever it is: in the line, because its worker was stopped, or beyond the gate."""
         with self._lock:
+            before = int(self._pace.window)
             if place.number is not None:
                 self._pace.end(place.number, self._clock.monotonic(), place.news, place.pause)
             elif place in self._line:
                 self._line.remove(place)
             self._call_next()
+            now = int(self._pace.window)
+        if now < before:
+            _log.info("the service is busy: %d requests at once from now on, no longer %d", now, before)
+        elif before < now == self._pace.ceiling:
+            _log.info("the service keeps up: %d requests at once again", now)
 
     def _asked(self, place: Place) -> float | None:
         """What the pace says to this place: 0 to go on, seconds to wait, None to wait until it is moved."""

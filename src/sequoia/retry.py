@@ -10,12 +10,15 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sequoia.clock import Clock
 from sequoia.error import ConnectionError, HttpError, RequestError, Timeout
 
-__all__ = ["EmptyRule", "Operation", "RetryPolicy", "Tries", "retry_after_seconds"]
+if TYPE_CHECKING:
+    from sequoia.spans import Trace
+
+__all__ = ["REQUEST", "EmptyRule", "Operation", "RetryPolicy", "Task", "Tries", "retry_after_seconds"]
 
 DEFAULT_MAX_TIME = 120.0
 EmptyRule = bool | Mapping[str, bool]
@@ -103,6 +106,30 @@ class RetryPolicy:
         return made
 
 
+class Task(NamedTuple):
+    """What an operation does, for the log and for traces.
+
+    Attributes:
+        name: `read`, `browse`, `bulk_store`, ...
+        service: Name of the service.
+        resource: Name of the resource in URLs.
+        owner: The tenant.
+    """
+
+    name: str
+    service: str | None = None
+    resource: str | None = None
+    owner: str | None = None
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.service, self.resource) if part)
+        return f"{self.name} {where}" if where else self.name
+
+
+REQUEST = Task("request")
+"""What nothing more is known of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What the requests of one operation share: its pages, its tries, its linked pages.
@@ -111,11 +138,15 @@ class Operation:
         correlation_id: Its `X-Correlation-ID`.
         policy: When its requests are repeated.
         paced: Whether its requests keep to the pace of the client: those of scans and bulk writes do.
+        task: What it does.
+        trace: What its spans hang on; None where nobody collects any.
     """
 
     correlation_id: str
     policy: RetryPolicy
     paced: bool = False
+    task: Task = REQUEST
+    trace: Trace | None = None
 
     def without_empty_rule(self) -> Operation:
         """The same operation for a request that may well find nothing."""

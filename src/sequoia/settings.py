@@ -16,6 +16,7 @@ import httpx2
 from sequoia._version import __version__
 from sequoia.auth import Anonymous, AuthType, ClientGrant, Credential, OwnToken
 from sequoia.clock import Clock, SystemClock
+from sequoia.hooks import EventHooks, Hooks
 from sequoia.names import suggestion
 from sequoia.password import PasswordGrant, PasswordLogin, User
 from sequoia.retry import RetryPolicy
@@ -62,6 +63,8 @@ class ClientOptions(TypedDict, total=False):
     max_concurrency: int | None
     max_rate: float | None
     max_response_bytes: int
+    event_hooks: EventHooks | None
+    tracer_provider: Any
     clock: Clock
 
 
@@ -104,6 +107,10 @@ class Settings:
             there are connections. A service that answers 429 or 503 lowers it for a while.
         max_rate: How many requests a second scans and bulk writes begin, evenly spread; None for no bound.
         max_response_bytes: The largest body of an answer that is read, decompressed; more is a `DecodeError`.
+        event_hooks: `{"request": [function], "response": [function]}`, as in httpx2: called with each
+            `httpx2.Request` before it goes out, those for tokens too, and with each `httpx2.Response` once its body has
+            been read. What they raise is raised. Those of an `AsyncClient` are asynchronous functions.
+        tracer_provider: The OpenTelemetry `TracerProvider` that gets the spans; None for that of the process.
         clock: Time, waits and chance; an `InstantClock` in tests.
     """
 
@@ -136,6 +143,8 @@ class Settings:
     max_concurrency: int | None = None
     max_rate: float | None = None
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
+    event_hooks: EventHooks | None = None
+    tracer_provider: Any = None
     clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
@@ -162,6 +171,9 @@ class Settings:
             raise ValueError(f"check must be True, False or 'warn', not {self.check!r}")
         self._check_transport()
         self._check_pace()
+        if self.tracer_provider is not None and not callable(getattr(self.tracer_provider, "get_tracer", None)):
+            raise ValueError(f"tracer_provider must be one of OpenTelemetry, not {self.tracer_provider!r:.200}")
+        Hooks.of(self.event_hooks)
         _ = self.timeout, self.retry_policy
 
     def _check_transport(self) -> None:

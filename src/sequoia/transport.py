@@ -16,6 +16,7 @@ from sequoia.auth import AuthType
 from sequoia.bounds import Bounds
 from sequoia.calls import Call
 from sequoia.error import ClientError, ConnectionError, DecodeError, RequestError, Timeout, TooManyRedirects
+from sequoia.hooks import Hooks
 from sequoia.network import bound_network, read_body
 from sequoia.secrecy import keep_back
 from sequoia.settings import Settings
@@ -40,13 +41,18 @@ class Library(NamedTuple):
 
 
 class Routes(Generic[Http]):
-    """What both kinds of channels have in common: which HTTP client a request goes through, and what it looks like."""
+    """What both kinds of channels have in common: which HTTP client a request goes through, and what it looks like.
+
+    Attributes:
+        hooks: The caller's functions; whoever sends calls them.
+    """
 
     _library: ClassVar[Library]
 
     def __init__(self, settings: Settings) -> None:
         keep_back()
         library = self._library
+        self.hooks = Hooks.of(settings.event_hooks, asynchronous=library.client is httpx2.AsyncClient)
         common: dict[str, Any] = {"headers": settings.headers, "timeout": settings.timeout}
         routes = [(prefix.lower(), library.adapter(adapter, settings)) for prefix, adapter in settings.adapters or ()]
         self._routes: list[tuple[str, Http]] = [
@@ -83,7 +89,12 @@ class Routes(Generic[Http]):
         Args:
             call: The call.
             headers: By names in lower case.
+
+        Raises:
+            ClientError: The channels are closed.
+            httpx2.InvalidURL: The call's URL is none.
         """
+        self._check_open()
         given = {name.lower(): value for name, value in call.headers.items()}
         merged = httpx2.Headers({**self._headers, **given, **headers}, encoding="utf-8")
         extensions = {"timeout": self._bounds.timeouts()}
@@ -176,8 +187,8 @@ class Channels(Routes[httpx2.Client]):
         self._counting = threading.RLock()  # reentrant: a signal may close the client in the middle of a count
         weakref.finalize(self, _abandon, weakref.ref(self), self._all(), self._process)
 
-    def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
-        """Send a call's request and read its answer.
+    def send(self, call: Call, request: httpx2.Request) -> httpx2.Response:
+        """Send a call's request, which `request` has made, and read its answer.
 
         Raises:
             ClientError: The channels are closed.
@@ -189,7 +200,7 @@ class Channels(Routes[httpx2.Client]):
             self._check_open()
             self._in_flight += 1
         try:
-            response = self.for_url(call.url).send(self.request(call, headers), stream=True)
+            response = self.for_url(call.url).send(request, stream=True)
             return read_body(response, self._limit)
         finally:
             with self._counting:
@@ -227,8 +238,10 @@ def _close(clients: Iterable[httpx2.Client], process: int) -> None:
             client.close()
 
 
-def transport_error(error: httpx2.HTTPError) -> RequestError | DecodeError:
+def transport_error(error: httpx2.HTTPError | httpx2.InvalidURL) -> RequestError | DecodeError:
     """The SDK's error for one of the transport's."""
+    if isinstance(error, httpx2.InvalidURL):
+        return RequestError(f"this URL cannot be requested: {error}", error)
     text = next(filter(None, map(str, _causes(error))), type(error).__name__)
     if isinstance(error, httpx2.DecodingError):
         return DecodeError(f"the answer's content encoding is broken: {text}", error)

@@ -24,6 +24,11 @@ def _settings(**options: Any) -> Settings:
     return Settings.of(URL, {"auth_type": AuthType.NO_AUTH, "proxies": {}, **options})
 
 
+def _sent(channels: Channels) -> httpx2.Response:
+    call = Call("GET", URL)
+    return channels.send(call, channels.request(call, {}))
+
+
 @pytest.mark.parametrize(
     ("timeout", "whole"),
     [
@@ -85,10 +90,10 @@ def test_an_adapter_s_answer_has_the_same_limit() -> None:
     for limit, passes in ((11, True), (10, False)):
         channels = Channels(_settings(adapters=[("https://", adapter)], max_response_bytes=limit))
         if passes:
-            assert channels.send(Call("GET", URL), {}).content == b"x" * 11
+            assert _sent(channels).content == b"x" * 11
         else:
             with pytest.raises(DecodeError, match="max_response_bytes"):
-                channels.send(Call("GET", URL), {})
+                _sent(channels)
         channels.close()
 
 

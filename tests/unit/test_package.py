@@ -18,7 +18,7 @@ CORE = sorted(
     for module in pkgutil.iter_modules(sequoia.__path__)
     if not module.ispkg and module.name not in {"_version", "demo", "requests_adapter"}
 )
-EXTRAS = ["backoff", "click", "h2", "oauthlib", "requests", "rich", "sqlite3", "starlette", "uvicorn"]
+EXTRAS = ["backoff", "click", "h2", "oauthlib", "opentelemetry", "requests", "rich", "sqlite3", "starlette", "uvicorn"]
 
 
 def test_the_public_surface_is_pinned() -> None:

@@ -26,6 +26,11 @@ def _channels(**options: Any) -> Channels:
     return Channels(Settings.of(URL, {"auth_type": AuthType.NO_AUTH, **options}))
 
 
+def _sent(channels: Channels) -> httpx2.Response:
+    call = Call("GET", URL)
+    return channels.send(call, channels.request(call, {}))
+
+
 def _answering(text: str) -> httpx2.MockTransport:
     return httpx2.MockTransport(lambda request: httpx2.Response(200, text=text))
 
@@ -239,13 +244,13 @@ def test_connections_are_closed_when_the_last_request_has_its_answer() -> None:
 
     channels = _channels(adapters=[("https://", Slow())])
     got: list[httpx2.Response] = []
-    thread = threading.Thread(target=lambda: got.append(channels.send(Call("GET", URL), {})))
+    thread = threading.Thread(target=lambda: got.append(_sent(channels)))
     thread.start()
     assert asked.wait(10)
     channels.close()
     assert not closed
     with pytest.raises(ClientError, match="the client is closed"):
-        channels.send(Call("GET", URL), {})
+        _sent(channels)
     answer.set()
     thread.join(10)
     assert got[0].text == "whole"

@@ -23,8 +23,9 @@ from sequoia.calls import Answer, Call
 from sequoia.error import ClientError
 from sequoia.operations import ResourcePath
 from sequoia.report import BulkReport
-from sequoia.retry import Operation
+from sequoia.retry import Operation, Task
 from sequoia.tally import Tally
+from sequoia.telemetry import traced
 
 __all__ = ["AsyncBulk", "AsyncBulkWriter"]
 
@@ -199,22 +200,28 @@ class AsyncBulk:
         """See `Endpoint.bulk_store`."""
         plan, work = BulkPlan.of(options), Storing(self._path, owner)
         plain_source(resources)
-        operation = replace(self._sender.operation(plan.backoff_strategy), paced=True)
+        operation = self._operation("bulk_store", owner, plan)
         descriptor = None if plan.batch_size else await self._described.read(operation.without_empty_rule())
         described = None if descriptor is None else descriptor.resourcefuls.get(self._path.key)
         limit = UNDESCRIBED if described is None else described.store_limit
         tally = Tally(plan, work, resources, self._sender.settings.clock, deletes=False)
-        writer = AsyncBulkWriter(self._send, operation, work, plan, tally, Batcher.storing(plan, limit))
-        return await writer.run(resources)
+        with traced(operation) as within:
+            writer = AsyncBulkWriter(self._send, within, work, plan, tally, Batcher.storing(plan, limit))
+            return await writer.run(resources)
 
     async def delete(self, owner: str | None, refs: Source, options: Mapping[str, Any]) -> BulkReport:
         """See `Endpoint.bulk_delete`."""
         plan, work = BulkPlan.of(options), Deleting(self._path, owner)
         plain_source(refs)
         batcher = Batcher.deleting(plan)
-        operation = replace(self._sender.operation(plan.backoff_strategy), paced=True)
+        operation = self._operation("bulk_delete", owner, plan)
         tally = Tally(plan, work, refs, self._sender.settings.clock, deletes=True)
-        return await AsyncBulkWriter(self._send, operation, work, plan, tally, batcher).run(refs)
+        with traced(operation) as within:
+            return await AsyncBulkWriter(self._send, within, work, plan, tally, batcher).run(refs)
+
+    def _operation(self, name: str, owner: str | None, plan: BulkPlan) -> Operation:
+        task = Task(name, self._described.name, self._path.segment, owner)
+        return replace(self._sender.operation(plan.backoff_strategy, task=task), paced=True)
 
     async def _send(self, call: Call, operation: Operation) -> Answer:
         return await self._ask(call.at(await self._described.location()), operation)

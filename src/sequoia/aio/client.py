@@ -22,7 +22,7 @@ from sequoia.error import AuthorisationError, ClientError, HttpError, NotFound, 
 from sequoia.operations import BusinessPath, any_call
 from sequoia.registry import NOT_ANONYMOUS, RegisteredService, Registry, no_registry
 from sequoia.response import Response
-from sequoia.retry import EmptyRule
+from sequoia.retry import EmptyRule, Task
 from sequoia.settings import ClientOptions, Settings
 from sequoia.urls import Params
 
@@ -77,7 +77,9 @@ class AsyncClient:
         if self._credential is None or token_url != self._token_url_in_use:
             self._credential = self._settings.credential(token_url)
             self._token_url_in_use = token_url
-        await self._sender.authenticate(self._credential, [url for url in registry.base_urls() if self._may_tell(url)])
+        await self._sender.authenticate(
+            self._credential, [url for url in registry.base_urls() if self._may_tell(url)], registry.base_urls()
+        )
         self._registry = registry  # only now: what cannot be used leaves the old one in place
         self._described = {}  # after the registry: see __getitem__
 
@@ -186,7 +188,8 @@ class AsyncClient:
             self._credential = self._credential or self._settings.credential(None)
             self._sender.offer(self._credential, url)
         try:
-            answer = await self._sender.send(Call("GET", url), self._sender.operation().without_empty_rule())
+            operation = self._sender.operation(task=Task("registry")).without_empty_rule()
+            answer = await self._sender.send(Call("GET", url), operation)
             return Registry(answer.data)
         except NotFound as error:
             raise no_registry(error) from error
@@ -261,7 +264,9 @@ class AsyncService:
         Raises:
             ClientError: It cannot be read.
         """
-        return await self._described.needed(self._sender.operation().without_empty_rule())
+        return await self._described.needed(
+            self._sender.operation(task=Task("describe", self.name)).without_empty_rule()
+        )
 
     def business(self, path_template: str) -> AsyncBusinessEndpoint:
         """A business endpoint: `service.business("/$service/$owner:$ref")`, a `string.Template` of its path."""

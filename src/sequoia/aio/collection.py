@@ -15,7 +15,7 @@ from sequoia.checking import Question
 from sequoia.criteria import Criteria
 from sequoia.error import BadRequest, NotFound
 from sequoia.operations import ResourcePath, field_names
-from sequoia.retry import Operation
+from sequoia.retry import EmptyRule, Operation, Task
 
 if TYPE_CHECKING:
     from sequoia.aio.changing import AsyncResourceChanges
@@ -95,7 +95,8 @@ class AsyncCollection:
         name = f"{self._described.name}/{self._path.segment}"
         scanning = Scanning.of(name, query, PageReader(self._path.key, model, raw=raw), options)
         question = Question(self._path.key, criteria, field_names(options.get("fields")))
-        return AsyncScan(scanning, self._way(question, options.get("backoff_strategy")))
+        operation = self._operation("scan", owner, options.get("backoff_strategy"))
+        return AsyncScan(scanning, self._way(question, operation))
 
     def changes(
         self,
@@ -135,7 +136,7 @@ class AsyncCollection:
         name = f"{self._described.name}/{self._path.segment}"
         following = Following.of(name, query, PageReader(self._path.key, model, raw=raw), since, options)
         question = Question(self._path.key, criteria, field_names(options.get("fields")))
-        way = self._way(question, options.get("backoff_strategy"))
+        way = self._way(question, self._operation("changes", owner, options.get("backoff_strategy")))
         return AsyncResourceChanges(following, way, self._offers_deletions)
 
     async def _offers_deletions(self, operation: Operation) -> bool:
@@ -144,13 +145,20 @@ class AsyncCollection:
         resource = descriptor.resourcefuls.get(self._path.key) if descriptor is not None else None
         return resource is not None and "withDeletedAt" in resource.filters
 
-    def _way(self, question: Question, strategy: Strategy) -> AsyncWay:
+    def _operation(
+        self, name: str, owner: str | None, strategy: Strategy = None, empty_rule: EmptyRule | None = None
+    ) -> Operation:
+        """A new operation on the collection."""
+        task = Task(name, self._described.name, self._path.segment, owner)
+        return self._sender.operation(strategy, empty_rule, task)
+
+    def _way(self, question: Question, operation: Operation) -> AsyncWay:
         """How the many requests of one operation reach the service."""
         from sequoia.aio.scanning import AsyncWay  # noqa: PLC0415 - see above
 
-        operation = self._sender.operation(strategy).without_empty_rule()
         begin, ask = partial(self._place, question), partial(self._ask, question)
-        return AsyncWay(begin, ask, replace(operation, paced=True), self._sender.settings.clock)
+        paced = replace(operation.without_empty_rule(), paced=True)
+        return AsyncWay(begin, ask, paced, self._sender.settings.clock)
 
     async def _place(self, question: Question, operation: Operation) -> str:
         """Where the service is, once it is known that the question can be asked."""

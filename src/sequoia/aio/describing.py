@@ -16,7 +16,7 @@ from sequoia.error import BadRequest, ClientError, CriteriaError, HttpError
 from sequoia.operations import ResourcePath
 from sequoia.relations import Resolution
 from sequoia.response import Resolver
-from sequoia.retry import Operation, RetryPolicy
+from sequoia.retry import Operation, RetryPolicy, Task
 
 __all__ = ["AsyncDescribed"]
 
@@ -77,7 +77,7 @@ class AsyncDescribed:
                 # Asked for as 4.4.0 did: the mocks of a test-suite written for it answer to this query.
                 call = Call("GET", "/descriptor/raw?_pretty=true")
                 try:
-                    answer = await self.send(call, operation)
+                    answer = await self.send(call, replace(operation, task=Task("describe", self.name)))
                     self.known = Descriptor.parse(answer.data)
                 except ClientError as error:
                     _log.warning("the descriptor of the service %s cannot be read: %s", self.name, error)

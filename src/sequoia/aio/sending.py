@@ -18,12 +18,14 @@ from sequoia.aio.locks import own_renewals, renewals
 from sequoia.aio.transport import AsyncChannels
 from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, refusal
 from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected
-from sequoia.error import HttpError, NotFound, RequestError, TooManyRedirects
+from sequoia.error import ClientError, HttpError, NotFound, RequestError, TooManyRedirects
 from sequoia.locks import CLAIM_INTERVAL, CLAIM_PATIENCE, SHARED_FAILURES
 from sequoia.operations import combined
 from sequoia.pace import News
-from sequoia.retry import EmptyRule, Operation, Tries
+from sequoia.records import told_answer, told_end, told_request
+from sequoia.retry import REQUEST, EmptyRule, Operation, Task, Tries
 from sequoia.settings import Settings
+from sequoia.telemetry import Telemetry, traced
 from sequoia.tokens import Token
 from sequoia.transport import transport_error
 from sequoia.urls import Origin, origin, without_user_info
@@ -31,6 +33,7 @@ from sequoia.urls import Origin, origin, without_user_info
 __all__ = ["AsyncSender"]
 
 _log = logging.getLogger(__name__)
+_TOKEN = Task("token", "identity")
 
 
 class AsyncSender:
@@ -44,6 +47,7 @@ class AsyncSender:
         self.settings = settings
         self.channels = AsyncChannels(settings)
         self._clock = settings.clock
+        self._telemetry = Telemetry(settings.tracer_provider)
         self._gate = AsyncGate(settings)
         self._policy = settings.retry_policy
         # A refused grant is final, even where the caller has such a status repeated.
@@ -51,15 +55,17 @@ class AsyncSender:
         self._credential: Credential = Anonymous()
         self._trusted: frozenset[Origin] = frozenset()
         self._trusted_prefixes: tuple[str, ...] = ()
+        self._known = frozenset({origin(settings.registry_url)})
         self._wary: frozenset[Origin] = frozenset()
         self._own_renewals = own_renewals()
 
-    async def authenticate(self, credential: Credential, trusted: Collection[str]) -> None:
+    async def authenticate(self, credential: Credential, trusted: Collection[str], known: Collection[str] = ()) -> None:
         """Send this credential's token with every call to a trusted origin from now on, and get it if need be.
 
         Args:
             credential: Who the client is.
             trusted: URLs of the origins.
+            known: URLs of all origins that the registry names; they are told of a trace.
 
         Raises:
             AuthorisationError: The credential is refused.
@@ -68,8 +74,9 @@ class AsyncSender:
         self._trusted = frozenset(map(origin, trusted))
         self._trusted_prefixes = tuple(f"{url}/" for url in trusted if url.count("/") == 2)
         self._wary = frozenset()
+        self._known = frozenset({origin(self.settings.registry_url), *self._trusted, *map(origin, known)})
         if credential.renewable and credential.current(self._clock.monotonic()) is None:
-            await self._renew(None, self.operation())
+            await self._renew(None, self.operation(task=_TOKEN))
 
     def offer(self, credential: Credential, url: str) -> None:
         """Until `authenticate`, send this credential's token to the origin of `url`, once that has asked by a 401.
@@ -86,14 +93,26 @@ class AsyncSender:
         """Whether requests carry a token."""
         return not isinstance(self._credential, Anonymous)
 
-    def operation(self, strategy: Mapping[str, Any] | None = None, empty_rule: EmptyRule | None = None) -> Operation:
-        """A new operation, with a correlation id of its own; the arguments replace the client's retry policy.
+    def operation(
+        self,
+        strategy: Mapping[str, Any] | None = None,
+        empty_rule: EmptyRule | None = None,
+        task: Task = REQUEST,
+    ) -> Operation:
+        """A new operation, with a correlation id of its own.
+
+        Args:
+            strategy: Replaces the client's retry policy.
+            empty_rule: The same for its rule for empty results.
+            task: What the operation does.
 
         Raises:
             ClientError: The client is that of another process; said here, before any lock is waited for.
         """
         self.channels.check_process()
-        return Operation(self.settings.new_correlation_id(), self._policy.for_call(strategy, empty_rule))
+        policy = self._policy.for_call(strategy, empty_rule)
+        correlation_id = self.settings.new_correlation_id()
+        return Operation(correlation_id, policy, task=task, trace=self._telemetry.trace())
 
     async def send(self, call: Call, operation: Operation) -> Answer:
         """Send a call until it is answered, or until the policy gives up.
@@ -101,6 +120,20 @@ class AsyncSender:
         Raises:
             ClientError: The answer to the last try; a `RequestError` knows how many there were.
         """
+        if operation.trace is None and not _log.isEnabledFor(logging.DEBUG):
+            return await self._send(call, operation)
+        began = self._clock.monotonic()
+        with traced(operation) as within:
+            try:
+                answer = await self._send(call, within)
+            except ClientError as error:
+                _log.debug("%s", told_end(operation, self._clock.monotonic() - began, error))
+                raise
+        _log.debug("%s", told_end(operation, self._clock.monotonic() - began, answer))
+        return answer
+
+    async def _send(self, call: Call, operation: Operation) -> Answer:
+        """The loop over the tries."""
         tries = Tries(operation.policy, self._clock, repeatable=call.repeatable)
         while True:
             try:
@@ -126,13 +159,14 @@ class AsyncSender:
         """Send calls that ask one question in parts; a part that finds nothing is no error while another one does."""
         answers: list[Answer] = []
         missing: NotFound | None = None
-        for call in calls:
-            try:
-                answers.append(await self.send(call, operation))
-            except NotFound as error:
-                missing = error
-        if missing is not None and not answers:
-            raise missing
+        with traced(operation) as within:
+            for call in calls:
+                try:
+                    answers.append(await self.send(call, within))
+                except NotFound as error:
+                    missing = error
+            if missing is not None and not answers:
+                raise missing
         return combined(answers)
 
     async def close(self) -> None:
@@ -183,6 +217,7 @@ class AsyncSender:
             following = redirected(call, response)
             if following is None:
                 return response, call
+            _log.debug("%d leads on to %s", response.status_code, without_user_info(following.url))
             call = following
         last = without_user_info(call.url)
         raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects in a row, the last one to {last}")
@@ -192,11 +227,33 @@ class AsyncSender:
         if token is not None and call.authenticated:
             own["authorization"] = f"Bearer {token.access_token}"
         try:
-            return await self.channels.send(call, own)
-        except httpx2.HTTPError as error:
-            raise transport_error(error) from error
+            request = self.channels.request(call, own)
         except httpx2.InvalidURL as error:
-            raise RequestError(f"this URL cannot be requested: {error}", error) from error
+            raise transport_error(error) from error
+        if operation.trace is None:
+            return await self._exchanged(call, request)
+        with operation.trace.exchange(call, request, known=origin(call.url) in self._known) as span:
+            response = await self._exchanged(call, request)
+            span.answered(response)
+        return response
+
+    async def _exchanged(self, call: Call, request: httpx2.Request) -> httpx2.Response:
+        """Send a request, and let the caller's hooks see it and its answer: what they raise is theirs."""
+        for see in self.channels.hooks.request:
+            await see(request)
+        logged = _log.isEnabledFor(logging.DEBUG)
+        if logged:
+            _log.debug("%s", told_request(call, request))
+            began = self._clock.monotonic()
+        try:
+            response = await self.channels.send(call, request)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise transport_error(error) from error
+        if logged:
+            _log.debug("%s", told_answer(call, response, self._clock.monotonic() - began))
+        for look in self.channels.hooks.response:
+            await look(response)
+        return response
 
     async def _token(self, call: Call, refused: Token | None, operation: Operation) -> Token | None:
         if not call.authenticated or not self._trusts(call.url):
@@ -245,8 +302,10 @@ class AsyncSender:
         current = self._credential.current(self._clock.monotonic())
         if current is not None:
             return current
+        _log.info("a token is needed, one is asked for at %s", without_user_info(renewal.url))
+        own = Operation(operation.correlation_id, self._renewal_policy, task=_TOKEN, trace=self._telemetry.trace())
         try:
-            answer = await self.send(renewal, Operation(operation.correlation_id, self._renewal_policy))
+            answer = await self.send(renewal, own)
         except HttpError as error:
             refused_grant = refusal(error, self._credential.options)
             if refused_grant is None:

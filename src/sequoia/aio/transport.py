@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -56,12 +55,12 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
 
     _library = Library(httpx2.AsyncClient, httpx2.AsyncHTTPTransport, _async_adapter, bound_network)
 
-    async def send(self, call: Call, headers: Mapping[str, str]) -> httpx2.Response:
-        """Send a call's request and read its answer; errors as `Channels.send`."""
+    async def send(self, call: Call, request: httpx2.Request) -> httpx2.Response:
+        """Send a call's request, which `request` has made, and read its answer; errors as `Channels.send`."""
         self._check_open()
         self._in_flight += 1
         try:
-            response = await self.for_url(call.url).send(self.request(call, headers), stream=True)
+            response = await self.for_url(call.url).send(request, stream=True)
             return await read_body(response, self._limit)
         except ssl.SSLError as error:
             # httpcore2 leaves an alert of the server, which TLS 1.3 sends after the handshake, as it is.

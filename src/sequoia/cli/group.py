@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "import": ("sequoia.cli.commands.import_:import_", "Store resources out of files."),
         "copy": ("sequoia.cli.commands.copy:copy", "Copy resources to another owner or platform."),
         "diff": ("sequoia.cli.commands.diff:diff", "Compare exports, owners or platforms."),
+        "models": ("sequoia.cli.commands.models:models", "Write typed models of a service's resources."),
         "sandbox": ("sequoia.cli.commands.sandbox:sandbox", "Serve a Sequoia on this machine."),
         "demo": ("sequoia.cli.commands.demo:demo", "See what the SDK does, step by step."),
         "doctor": ("sequoia.cli.commands.doctor:doctor", "Look for what keeps a connection from working."),
