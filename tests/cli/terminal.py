@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pty
 import re
+import subprocess
 import sys
+from contextlib import suppress
 
 __all__ = ["on_terminal"]
 
@@ -14,20 +16,26 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 def on_terminal(*arguments: str, width: int = 80, typed: bytes = b"") -> tuple[int, str]:
     """Run it where stdin, stdout and stderr are a terminal; its exit status, and what was seen, without colours."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(COLUMNS=str(width), TERM="xterm-256color")
-        os.execv(sys.executable, [sys.executable, "-m", "sequoia.cli", *arguments])  # noqa: S606 - this interpreter
-    os.write(terminal, typed)
+    ours, its = pty.openpty()
+    environment = os.environ | {"COLUMNS": str(width), "TERM": "xterm-256color"}
+    # Not pty.fork: a process with threads, as the sandbox's is, must not fork without an exec.
+    process = subprocess.Popen(  # noqa: S603 - this interpreter and the test's arguments
+        [sys.executable, "-m", "sequoia.cli", *arguments],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(its)
     seen = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:  # on Linux the end
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(terminal)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), _ESCAPE.sub("", seen.decode()).replace("\r\n", "\n")
+    try:
+        os.write(ours, typed)
+        with suppress(OSError):  # on Linux the end
+            while piece := os.read(ours, 65536):
+                seen += piece
+        return process.wait(timeout=30), _ESCAPE.sub("", seen.decode()).replace("\r\n", "\n")
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
