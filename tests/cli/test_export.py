@@ -198,8 +198,11 @@ def test_an_export_that_was_killed_while_it_replaced_another_is_not_taken_for_th
         assert len(exported_refs(tmp_path / "out")) == 9
 
 
-@pytest.mark.parametrize("number", [12, 25, 40])
-def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(sandbox: Sandbox, tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(("action", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("number", [12, 30])
+def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
+    sandbox: Sandbox, tmp_path: Path, number: int, action: str, status: int
+) -> None:
     place = tmp_path / "a folder"
     arguments: list[str | Path] = [
         "export",
@@ -212,8 +215,8 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(sandbox: Sandbox, tmp_
         "30",
         "--force",
     ]
-    done = run(sandbox, tmp_path, whole=at(number, "SIGINT", *arguments))
-    assert done.returncode == 130
+    done = run(sandbox, tmp_path, whole=at(number, action, *arguments))
+    assert done.returncode == status
     assert "Traceback" not in done.stderr
     advice = next(line for line in done.stderr.splitlines() if "Go on with: " in line)
     typed = shlex.split(advice.partition("Go on with: ")[2])

@@ -65,8 +65,8 @@ def test_what_is_exported_imported_and_compared_is_the_same(sandbox: Sandbox, tm
 
 def test_an_import_can_change_the_owner_and_with_it_the_refs(sandbox: Sandbox, tmp_path: Path) -> None:
     move(sandbox, tmp_path, "export", tmp_path / "out")
-    said = move(sandbox, tmp_path, "import", tmp_path / "out", "--owner", "other", status=1)
-    assert "it belongs to 'acme', and is to be stored for 'other'" in said
+    said = move(sandbox, tmp_path, "import", tmp_path / "out", "--owner", "other", status=2)
+    assert "this export belongs to 'acme', and is to be stored for 'other'" in said
     assert stored(sandbox, "other") == {}
     move(sandbox, tmp_path, "import", tmp_path / "out", "--owner", "other", "--change-owner")
     moved = stored(sandbox, "other")

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from sequoia.descriptor import ResourceType
 from sequoia.error import InvalidResource
-from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare
+from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, export, load
 from sequoia.transfer.columns import OTHER, columns_of
 from sequoia.transfer.folder import Folder, place_for
 from sequoia.transfer.manifest import Column
@@ -94,6 +95,40 @@ def test_whatever_is_written_is_read_again(
     written(folder, manifest(format=form, compression=compression, columns=COLUMNS, split=Split(3)), resources)
     found = [given.resource for given in Source.of(folder)]
     assert [exact(one) for one in found] == [exact(one) for one in resources]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Files of every kind that are as they should be."""
+    found: list[bytes] = []
+    for form, compression in (
+        ("ndjson", None),
+        ("ndjson", "gzip"),
+        ("ndjson", "zstd"),
+        ("csv", None),
+        ("parquet", "zstd"),
+    ):
+        folder = tmp_path_factory.mktemp("good")
+        written(folder, manifest(format=form, compression=compression, columns=COLUMNS), [{"text": "x" * 50}] * 20)
+        found += [path.read_bytes() for path in folder.glob("contents-*")]
+    return [*found, b'[{"ref":"a:b"}, 5, null]', b'{"contents":[{"ref":"a:b"}]}', b"[" * 5_000, b'{"a":' * 5_000]
+
+
+@pytest.mark.parametrize("kind", [None, "json", "csv"])
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_a_file_holds_it_is_resources_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, good: list[bytes], kind: Any, data: st.DataObject
+) -> None:
+    content = bytearray(data.draw(st.sampled_from(good)) if data.draw(st.integers(0, 4)) else data.draw(st.binary()))
+    for _ in range(data.draw(st.integers(0, 3))):
+        if content:
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / f"hostile-{kind}"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with suppress(TransferError):
+        for given in Source((path,), COLUMNS, kind, key="contents"):
+            assert isinstance(given.resource, dict | bytes)
 
 
 def test_bytes_pass_through_undecoded_and_line_ends_between_them_do_not(tmp_path: Path) -> None:
@@ -277,6 +312,13 @@ def test_by_name_the_owner_does_not_count_in_refs_either() -> None:
     ]
     with pytest.raises(TransferError, match="has no name"):
         sides(({"title": "x"}, {}), how=Comparison(by="name"))
+
+
+def test_a_misspelt_argument_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"export\(\) has no argument 'worker': did you mean 'workers'"):
+        export(None, "acme", "nowhere", worker=4)  # type: ignore[call-arg, arg-type]
+    with pytest.raises(TypeError, match="dry_run"):
+        load(None, "acme", [], dryrun=True)  # type: ignore[call-arg, arg-type]
 
 
 def test_its_import_brings_no_package_of_the_command_line() -> None:

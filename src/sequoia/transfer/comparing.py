@@ -111,7 +111,7 @@ def compare(left: Iterable[Found], right: Iterable[Found], how: Comparison) -> I
         with closing(sqlite3.connect("")) as database:  # on disk, and gone with this process
             for setting in _SETTINGS:
                 database.execute(f"PRAGMA {setting}")
-            database.execute("CREATE TABLE found (key TEXT PRIMARY KEY, one BLOB, two BLOB) WITHOUT ROWID")
+            database.execute("CREATE TABLE found (key TEXT PRIMARY KEY, one BLOB, two BLOB)")
             _put(database, "one", left, how)
             _put(database, "two", right, how)
             rows = database.execute("SELECT key, one, two FROM found WHERE one IS NOT two ORDER BY key")

@@ -23,7 +23,7 @@ from sequoia.error import BadRequest, ClientError, CriteriaError
 from sequoia.partitions import milliseconds, timestamp
 from sequoia.progress import OnProgress
 from sequoia.transfer.columns import columns_of
-from sequoia.transfer.error import TransferError
+from sequoia.transfer.error import TransferError, check_names
 from sequoia.transfer.folder import Folder, held, place_for
 from sequoia.transfer.manifest import Compression, Format, Manifest, Split
 from sequoia.urls import encode_query
@@ -88,10 +88,11 @@ def export(
 
     Raises:
         TransferError: The folder has an export already, or another one than that to go on with.
-        ValueError: An argument makes no sense.
+        TypeError, ValueError: There is no such argument, or it makes no sense.
         ClientError: The service failed; a checkpoint was written.
         OSError: The disk is full, or a file cannot be written; the last checkpoint is there.
     """
+    check_names("export", options, ExportOptions.__annotations__)
     place = Path(folder)
     clock = options.get("clock") or SystemClock()
     if options.get("resume") and options.get("force"):

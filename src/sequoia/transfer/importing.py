@@ -17,7 +17,8 @@ from sequoia.endpoint import Endpoint
 from sequoia.error import ClientError, InvalidResource
 from sequoia.progress import OnProgress
 from sequoia.report import BulkReport, Result
-from sequoia.transfer.error import TransferError
+from sequoia.transfer.error import TransferError, check_names
+from sequoia.transfer.manifest import Manifest
 from sequoia.transfer.preparing import Preparer
 from sequoia.transfer.reading import Given, Source
 
@@ -123,13 +124,11 @@ def load(
         ClientError: Nothing else can work; its `.report` is that of the bulk write.
         FileExistsError: The file for dead letters is there.
     """
+    check_names("load", options, ImportOptions.__annotations__)
     files = list(sources)
     for source in files:
-        if source.manifest is not None and source.manifest.fields is not None:
-            raise TransferError(
-                f"{source.files[0].parent if source.files else 'the export'} was made with only some fields: storing "
-                "these resources would delete all others"
-            )
+        if source.manifest is not None:
+            _check_export(source.manifest, owner, change_owner=change_owner)
     preparer = Preparer(endpoint.descriptor, owner, change_owner=change_owner)
     if options.get("check") or options.get("dry_run"):
         checked = _checked(preparer, files)
@@ -138,6 +137,19 @@ def load(
     totals = [source.manifest.resources for source in files if source.manifest is not None]
     total = sum(totals) if len(totals) == len(files) else None
     return _Loading(endpoint, owner, preparer, total, options).run(given for source in files for given in source)
+
+
+def _check_export(manifest: Manifest, owner: str | None, *, change_owner: bool) -> None:
+    """Refuse an export of which no resource could be stored."""
+    if manifest.fields is not None:
+        raise TransferError(
+            "this export was made with only some fields: storing these resources would delete all others"
+        )
+    if None not in {owner, manifest.owner} and manifest.owner != owner and not change_owner:
+        raise TransferError(
+            f"this export belongs to {manifest.owner!r}, and is to be stored for {owner!r}: change the owner "
+            "(--change-owner), or store it for its own (--owner)"
+        )
 
 
 def copy(  # noqa: PLR0913 - two places
@@ -165,6 +177,7 @@ def copy(  # noqa: PLR0913 - two places
         ValueError: An argument makes no sense, such as a copy of something onto itself.
         ClientError: As for `load`.
     """
+    check_names("copy", options, ImportOptions.__annotations__)
     if (source.url, owner) == (target.url, to_owner):
         raise ValueError("this would copy every resource onto itself: give another owner or another platform")
     if options.get("check"):
