@@ -65,6 +65,19 @@ def test_a_default_profile_is_for_its_own_registry(home: Path, connect: Connect)
     assert chosen.secrets.profile is None  # what is kept for the profile's registry goes to no other one
 
 
+def test_a_chosen_profile_and_variables_of_another_registry_are_refused(
+    home: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles(home, '[profiles.staging]\nregistry_url = "https://staging.test/services/a"\nowner = "a"\n')
+    monkeypatch.setenv("SEQUOIA_REGISTRY_URL", "https://production.test/services/a")
+    with pytest.raises(Refusal, match=r"SEQUOIA_REGISTRY_URL is https://production\.test.*profile 'staging' is for"):
+        connect("--profile", "staging")
+    said = connect("--profile", "staging", "--registry-url", "https://production.test/services/a")
+    assert said.registry_url == "https://production.test/services/a"
+    monkeypatch.setenv("SEQUOIA_REGISTRY_URL", "https://staging.test/services/a/")
+    assert connect("--profile", "staging").owner == "a"
+
+
 @pytest.mark.parametrize(
     ("variables", "arguments", "auth"),
     [

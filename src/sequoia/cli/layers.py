@@ -135,7 +135,7 @@ def gather(
             part where the options or the variables name another one.
 
     Raises:
-        Refusal: A value makes no sense.
+        Refusal: A value makes no sense, or the chosen profile and the variables name different registries.
     """
     named = Layer(options, {one: SETTINGS[one].option for one in options})
     above = {**environ.values, **named.values}
@@ -143,6 +143,8 @@ def gather(
         registry = above.get("registry_url")
         if registry is not None and registry != profile.values.get("registry_url"):
             profile, name = None, None
+    if profile is not None and chosen and "registry_url" not in options:
+        _check_agreement(environ, profile, name)
     layers = [named, environ, *([profile] if profile is not None else [])]
     values: dict[str, str] = {}
     where: dict[str, str] = {}
@@ -155,6 +157,17 @@ def gather(
     own = ("registry_url", "client_id", "username", "directory")
     keyring = profile is not None and all(values.get(one) == profile.values.get(one) for one in own)
     return Told(values, where, auth, name, keyring)
+
+
+def _check_agreement(environ: Layer, profile: Layer, name: str | None) -> None:
+    """Refuse to guess which of two platforms is meant: what is meant for the one might be deleted on the other."""
+    there, here = profile.values.get("registry_url"), environ.values.get("registry_url")
+    if there is not None and here is not None and there.rstrip("/") != here.rstrip("/"):
+        variable = SETTINGS["registry_url"].variable
+        raise Refusal(
+            f"{variable} is {here}, and the profile {name!r} is for {there}: unset the variables, or say which one is "
+            "meant with --registry-url"
+        )
 
 
 def check(name: str, value: str, where: str) -> None:

@@ -12,8 +12,6 @@ from sequoia.secrecy import HIDDEN, masked
 
 __all__ = ["shown", "silenced"]
 
-# httpx2 logs a line for each request at INFO. Its lower layers log headers as well, and are left alone.
-_LOGGERS = (("sequoia", logging.DEBUG), ("httpx2", logging.INFO))
 _SHORTEST = 4  # characters: what is shorter cannot be told from an ordinary word
 _BEARER = re.compile(r"(Bearer|Basic) +[\w.~+/=-]+")
 
@@ -24,23 +22,21 @@ def shown(secrets: Iterable[str], *, debug: bool = False) -> Iterator[None]:
 
     Args:
         secrets: What must not be shown, wherever it comes up.
-        debug: Show everything, and the requests of httpx2 as well; else warnings.
+        debug: Show every request and answer as well; else warnings.
     """
     handler = _Notes(frozenset(secret for secret in secrets if len(secret) >= _SHORTEST))
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s" if debug else "Warning: %(message)s"))
     handler.setLevel(logging.DEBUG if debug else logging.WARNING)
-    loggers = [(logging.getLogger(name), level) for name, level in _LOGGERS]
-    before = [logger.level for logger, _ in loggers]
-    for logger, level in loggers:
-        logger.addHandler(handler)
-        if debug:
-            logger.setLevel(level)
+    logger = logging.getLogger("sequoia")
+    before = logger.level
+    logger.addHandler(handler)
+    if debug:
+        logger.setLevel(logging.DEBUG)
     try:
         yield
     finally:
-        for (logger, _), level in zip(loggers, before, strict=True):
-            logger.removeHandler(handler)
-            logger.setLevel(level)
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 @contextmanager
