@@ -95,7 +95,8 @@ def test_ctrl_c_loses_nothing_and_leaves_nothing_but_its_traceback(
     while run(sandbox, tmp_path, [script, str(store), str(workers)], signal.SIGINT, chance.randrange(100, 250)):
         interrupted += 1
         said = (tmp_path / "stderr").read_text()
-        assert said.strip().rpartition("\n")[2] == "KeyboardInterrupt", said
+        # Nothing at all, when Python was ending already: it gives signals back to the system before it is through.
+        assert said.strip().rpartition("\n")[2] in {"KeyboardInterrupt", ""}, said
         for complaint in ("never retrieved", "Exception ignored", "in thread", "destroyed", "Warning", "Error"):
             assert complaint not in said.replace("CancelledError", ""), said
     assert outputs(store) == EVERYTHING

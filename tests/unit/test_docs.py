@@ -25,6 +25,7 @@ import pytest
 
 import sequoia.error
 import sequoia.sandbox
+import sequoia.transfer
 from sequoia.cli.group import command as find_command
 from sequoia.sandbox import Sandbox
 
@@ -188,7 +189,7 @@ def test_what_a_block_prints_would_be_noticed_if_it_were_wrong() -> None:
 
 
 def test_the_reference_has_every_public_name() -> None:
-    """Of the package, its errors and its sandbox; a name that moves to another module is still the same object."""
+    """Of the package, its errors, its sandbox and transfers; wherever a name is defined, it is the same object."""
     pages = (ROOT / "docs" / "reference").glob("*.md")
     paths = [path for page in pages for path in _REFERENCE.findall(page.read_text(encoding="utf-8"))]
     shown = [pkgutil.resolve_name(path) for path in paths]
@@ -196,7 +197,7 @@ def test_the_reference_has_every_public_name() -> None:
     shown += [getattr(module, name) for module in modules for name in getattr(module, "__all__", ())]
     public = [
         getattr(module, name)
-        for module in (sequoia, sequoia.error, sequoia.sandbox)
+        for module in (sequoia, sequoia.error, sequoia.sandbox, sequoia.transfer)
         for name in module.__all__
         if not name.startswith("__")
     ]
