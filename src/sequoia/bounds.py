@@ -83,8 +83,9 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 def fits(response: httpx2.Response, limit: int) -> bool:
     """Whether a body is known to keep to a limit before it is read: it has a length, and is what will be read."""
-    length = response.headers.get("content-length", "")
-    return length.isdecimal() and int(length[:20]) <= limit and "content-encoding" not in response.headers
+    headers = {name.lower(): value for name, value in response.headers.raw}
+    length = headers.get(b"content-length", b"")
+    return length.isdigit() and int(length[:20]) <= limit and b"content-encoding" not in headers
 
 
 def check_size(size: int, limit: int, response: httpx2.Response) -> None:

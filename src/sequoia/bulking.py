@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Writing, plain_source
 from sequoia.bulk_work import Deleting, Item, Storing, Work

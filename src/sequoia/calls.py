@@ -10,12 +10,12 @@ import copy
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from sequoia.error import DecodeError, HttpError, RequestError, TooManyRedirects, http_error
 from sequoia.names import json_key
@@ -59,8 +59,7 @@ def is_idempotent(method: str) -> bool:
     return method not in {"POST", "PATCH"}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request to send.
 
     Attributes:
@@ -78,8 +77,8 @@ class Call:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a token request's hold the secret
-    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: bytes | None = None
     key: str | None = None
     includes: tuple[str, ...] = ()
     repeatable: bool = True
@@ -87,13 +86,15 @@ class Call:
     expects: Expects = Expects.JSON
     own_origin: bool = False
 
+    def __repr__(self) -> str:
+        return f"Call({self.method} {without_user_info(self.url)})"  # the headers of a token request hold the secret
+
     def at(self, location: str) -> Call:
         """The same call on the service at `location`, which ends without a slash."""
         return replace(self, url=location + self.url)
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, weakref=True, eq=False):
     """A good response to a call.
 
     Attributes:

@@ -8,12 +8,13 @@ overlap again, without what this one has handed out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import length_hint
 from typing import Annotated, Any, Generic, TypedDict, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from sequoia.calls import Answer, Call, Expects
 from sequoia.checkpoint import LONGEST_REF

@@ -7,7 +7,8 @@ fault here and may still be answered there; that is why `Client(check=...)` lets
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from sequoia.criteria import Criteria
 from sequoia.descriptor import Descriptor, FieldType, FilterType, ResourceType
@@ -26,8 +27,7 @@ _PARTS = frozenset({Operator.STARTS_WITH, Operator.ENDS_WITH})
 _AVAILABLE = ("withAvailabilityStartAt", "withAvailabilityEndAt")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What a read or a browse asks of a resource.
 
     Attributes:
@@ -55,8 +55,7 @@ class Question:
         return list(dict.fromkeys(found))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(msgspec.Struct, frozen=True):
     """Reads a criteria about one resource.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
+
+from msgspec.structs import replace
 
 from sequoia.calls import Answer, Call
 from sequoia.checking import Question

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -49,6 +48,8 @@ def encode_ref(ref: str) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """A sentence that names the close matches of `name` among `known`, or all of them where there are few."""
+    import difflib  # noqa: PLC0415 - only who has made a mistake waits for it
+
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
@@ -36,8 +36,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 Refs = str | Iterable[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ResourcePath:
+class ResourcePath(msgspec.Struct, frozen=True):
     """Where a resource is on its service: `/data/offer-templates`, and how its operations are sent.
 
     The calls that it makes are relative to the service's location, see `Call.at`.
@@ -140,8 +139,7 @@ class ResourcePath:
         return Call(method, url, headers or {}, body, key=self.key, includes=includes, repeatable=repeatable)
 
 
-@dataclass(frozen=True, slots=True)
-class BusinessPath:
+class BusinessPath(msgspec.Struct, frozen=True):
     """A business endpoint: a `string.Template` of a path on a service, such as `/$service/$owner:$ref`.
 
     The calls that it makes are relative to the service's location, see `Call.at`.

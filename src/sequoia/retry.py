@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from sequoia.clock import Clock
 from sequoia.error import ConnectionError, HttpError, RequestError, Timeout
@@ -27,8 +29,7 @@ WaitGenerator = Generator[Any, Any, None]
 _DIGITS = re.compile(r"\d{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True):
     """How often, how long and for what a request is repeated; the default is the platform SDKs': ten tries, no wait.
 
     Attributes:
@@ -44,7 +45,7 @@ class RetryPolicy:
     """
 
     wait_gen: Callable[..., WaitGenerator] | None = None
-    wait_arguments: Mapping[str, Any] = field(default_factory=lambda: {"interval": 0})
+    wait_arguments: Mapping[str, Any] = msgspec.field(default_factory=lambda: {"interval": 0})
     jitter: Callable[[float], float] | bool | None = True
     max_tries: int | None = 10
     max_time: float = DEFAULT_MAX_TIME
@@ -130,8 +131,7 @@ REQUEST = Task("request")
 """What nothing more is known of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """What the requests of one operation share: its pages, its tries, its linked pages.
 
     Attributes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, Self, TypedDict, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from sequoia.calls import Answer, Call, Expects
 from sequoia.checkpoint import MOST, Checkpoint, Saved, kept_link
@@ -62,8 +63,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise TypeError(f"scan() has no argument {name!r}: {suggestion(name, ScanOptions.__annotations__)}")
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """What a scan asks.
 
     Attributes:

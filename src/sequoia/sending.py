@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import httpx2
+from msgspec.structs import replace
 
 from sequoia.auth import MAX_RENEWALS, REFUSALS, Anonymous, Credential, refusal
 from sequoia.calls import MAX_REDIRECTS, Answer, Call, describe, is_empty, judge, redirected

@@ -8,6 +8,7 @@ import ssl
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -296,13 +297,16 @@ class Settings:
 
     def new_correlation_id(self) -> str:
         """The `X-Correlation-ID` of one operation."""
+        fixed, before = self._correlation
+        return fixed or f"{before}{uuid.uuid4()}"
+
+    @cached_property
+    def _correlation(self) -> tuple[str, str]:
+        """The correlation id that all operations share, or else what stands before that of each."""
         fixed, user, application = (
             (value or "").strip() for value in (self.correlation_id, self.user_id, self.application_id)
         )
-        if fixed:
-            return fixed
-        fresh = str(uuid.uuid4())
-        return f"{user}/{application}/{fresh}" if user and application else fresh
+        return fixed, f"{user}/{application}/" if user and application else ""
 
 
 def _check_header(name: str, value: object) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx2
+from msgspec.structs import replace
 from opentelemetry import context, propagate, trace
 
 from sequoia._version import __version__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 from sequoia.error import DecodeError, UnsafeLinkError
@@ -39,8 +40,18 @@ def encode_query(params: Params) -> str:
     for name in sorted(params):
         value = params[name]
         values = (value,) if isinstance(value, str | int | float) else value
-        pairs.extend(f"{quote(name, safe='')}={quote(_text(one), safe='')}" for one in values)
+        pairs.extend(f"{_quoted(name)}={_quoted(_text(one))}" for one in values)
     return "&".join(pairs)
+
+
+def _quoted(text: str) -> str:
+    return _quoted_word(text) if len(text) < 64 else quote(text, safe="")
+
+
+@lru_cache(maxsize=1024)
+def _quoted_word(word: str) -> str:
+    # The same few names, owners and flags are in every request of a program.
+    return quote(word, safe="")
 
 
 def _text(value: Value) -> str:

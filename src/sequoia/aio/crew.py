@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, Generic, NoReturn, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from sequoia.crew import Finished, Stopped
 
@@ -31,7 +32,7 @@ class AsyncCrew(Generic[Result]):
         self._working = 0
         self._error: Exception | None = None
         self._stopped = False
-        self._changed = anyio.Condition()
+        self._changed = anyio.Event()
         self._tasks: list[_Task] = []
 
     def __reduce__(self) -> NoReturn:
@@ -44,12 +45,11 @@ class AsyncCrew(Generic[Result]):
 
     async def put(self, result: Result) -> None:
         """Make a result ready, when there is room; called by workers."""
-        async with self._changed:
-            while len(self._ready) >= self._room and not self._stopped:
-                await self._changed.wait()
-            self.check()
-            self._ready.append(result)
-            self._changed.notify_all()
+        while len(self._ready) >= self._room and not self._stopped:
+            await self._changed.wait()
+        self.check()
+        self._ready.append(result)
+        self._notify()
 
     @property
     def ready(self) -> int:
@@ -63,15 +63,15 @@ class AsyncCrew(Generic[Result]):
 
     async def take(self) -> Result:
         """The next result; waits for one. Raises `Finished`, or what a worker raised."""
-        async with self._changed:
-            while not self._ready:
-                if self._error is not None:
-                    raise self._error
-                if not self._working:
-                    raise Finished
-                await self._changed.wait()
-            self._changed.notify_all()
-            return self._ready.popleft()
+        await anyio.lowlevel.checkpoint()  # the workers have their turn also while there is enough ready
+        while not self._ready:
+            if self._error is not None:
+                raise self._error
+            if not self._working:
+                raise Finished
+            await self._changed.wait()
+        self._notify()
+        return self._ready.popleft()
 
     def stop(self) -> None:
         """Cancel every worker, without waiting for them; may be called from a finalizer, in any thread."""
@@ -94,9 +94,13 @@ class AsyncCrew(Generic[Result]):
             error = failure
         finally:
             self._working -= 1
-        async with self._changed:
-            self._error = self._error or error
-            self._changed.notify_all()
+        self._error = self._error or error
+        self._notify()
+
+    def _notify(self) -> None:
+        """Wake whoever waits for a change. Tasks take turns only where they wait, so there is nothing to lock."""
+        self._changed.set()
+        self._changed = anyio.Event()
 
 
 class _Task:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 
 import anyio
+from msgspec.structs import replace
 
 from sequoia.aio.sending import AsyncSender
 from sequoia.calls import Answer, Call

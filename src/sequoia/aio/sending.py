@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import httpx2
+from msgspec.structs import replace
 
 from sequoia.aio.gate import AsyncGate, AsyncPlace
 from sequoia.aio.locks import own_renewals, renewals
