@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
+import httpx2
 import msgspec
 
 from sequoia.calls import Answer, Call, Expects
 from sequoia.error import AuthorisationError, HttpError
+from sequoia.secrecy import masked, secrets_of
 from sequoia.tokens import SharedTokenStore, Token, TokenKey, TokenStore, lifetime, token_text
 from sequoia.urls import is_loopback, origin
 
@@ -237,7 +239,11 @@ def _granted(answer: Answer, now: float) -> Token:
         seconds = lifetime(parsed.get("expires_in"))
     except (_NotGrantedError, ValueError, TypeError, OverflowError) as error:
         message = f"the identity service's answer holds no bearer token ({answer.call.url})"
-        raise AuthorisationError(message, error.__cause__ or error) from None
+        call = answer.call
+        sent = httpx2.Request(call.method, call.url, headers=call.headers, content=call.body)
+        secrets = secrets_of(sent, with_body=call.own_origin)
+        echoed = masked(answer.raw.content, secrets) != answer.raw.content
+        raise AuthorisationError(message, None if echoed else error.__cause__ or error) from None
     return Token.lasting(text, seconds, now)
 
 

@@ -85,7 +85,9 @@ def fits(response: httpx2.Response, limit: int) -> bool:
     """Whether a body is known to keep to a limit before it is read: it has a length, and is what will be read."""
     headers = {name.lower(): value for name, value in response.headers.raw}
     length = headers.get(b"content-length", b"")
-    return length.isdigit() and int(length[:20]) <= limit and b"content-encoding" not in headers
+    # A length beside a transfer coding counts for nothing (RFC 9112, 6.3).
+    coded = {b"content-encoding", b"transfer-encoding"} & headers.keys()
+    return not coded and length.isdigit() and int(length[:20]) <= limit
 
 
 def check_size(size: int, limit: int, response: httpx2.Response) -> None:

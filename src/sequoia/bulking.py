@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Writing, plain_source
 from sequoia.bulk_work import Deleting, Item, Storing, Work
 from sequoia.calls import Answer, Call
-from sequoia.crew import Crew
+from sequoia.crew import Crew, Finished
 from sequoia.describing import Described
 from sequoia.error import ClientError
 from sequoia.operations import ResourcePath
@@ -128,8 +129,9 @@ class BulkWriter:
             if not isinstance(error, Exception):
                 self._crew.stop()  # whoever interrupts the program does not want to wait
             self._leave()
-            while self._under_way and isinstance(error, Exception):
-                self._settle()
+            with suppress(Finished):  # there is no worker, where the system has no thread for one
+                while self._under_way and isinstance(error, Exception):
+                    self._settle()
         except BaseException as later:  # a callback's: that is what the caller will see
             error = later
             raise

@@ -38,7 +38,7 @@ class Crew(Generic[Result]):
         self._room = room
         self._ready: deque[Result] = deque()
         self._working = 0
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._stopped = False
         self._process = os.getpid()
         # Reentrant: a finalizer may stop the crew in the middle of any of these methods. And taken by itself: Ctrl-C
@@ -57,7 +57,12 @@ class Crew(Generic[Result]):
         with self._lock:
             self._working += 1
             self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread left, or the interpreter ends: nobody waits for this one
+            with self._lock:
+                self._working -= 1
+            raise
 
     def put(self, result: Result) -> None:
         """Make a result ready, when there is room; called by workers.
@@ -121,12 +126,12 @@ class Crew(Generic[Result]):
                 thread.join()
 
     def _run(self, work: Callable[[], None]) -> None:
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             work()
         except Stopped:
             pass
-        except Exception as failure:  # noqa: BLE001 - not judged here but handed over: `take` raises it
+        except BaseException as failure:  # noqa: BLE001 - not judged here but handed over: `take` raises it
             error = failure
         with self._lock:
             self._working -= 1

@@ -55,7 +55,10 @@ def _told(call: Call, request: httpx2.Request, body: bytes) -> str:
         return ""
     if call.expects is Expects.BYTES and not call.authenticated:
         return f"({len(body)} bytes, which may hold a secret)"
-    seen = masked(body[:_LOOKED_AT], secrets_of(request)).decode("utf-8", "replace")
+    secrets = secrets_of(request)
+    # In JSON a byte may take six characters: what is cut off must not cut a secret in two.
+    enough = _LOOKED_AT + 6 * max(map(len, secrets), default=0)
+    seen = masked(body[:enough], secrets)[:_LOOKED_AT].decode("utf-8", "replace")
     seen = _SECRET.sub(lambda found: f'{found[1]}"{HIDDEN}"' if found[1] else f"{found[2]}{HIDDEN}", seen)
     text = " ".join(seen.split())
     more = " ..." if len(text) > _SHOWN or len(body) > _LOOKED_AT else ""

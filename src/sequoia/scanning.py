@@ -15,7 +15,7 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from sequoia.calls import Answer, Call
 from sequoia.clock import Clock
-from sequoia.crew import Crew
+from sequoia.crew import Crew, Finished
 from sequoia.error import BadRequest, ClientError
 from sequoia.ledger import Arrived, Ledger, Part
 from sequoia.progress import Meter
@@ -217,7 +217,10 @@ class Run(Generic[T]):
 
     def page(self, part: Part) -> Arrived[T]:
         """The next page of a partition or, where one crew reads them all, of any."""
-        return self.crews[part].take()
+        try:
+            return self.crews[part].take()
+        except Finished:
+            raise ClientError("the scan was closed while this loop waited for a page") from None
 
 
 class Steps(Run[T]):

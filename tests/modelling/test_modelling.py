@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tests.modelling.hostile import descriptors
@@ -153,6 +154,14 @@ def test_values_are_read_under_their_names(kind: str, tmp_path: Path) -> None:
         ["a"],
     ]
     assert made.left_out == (("Film.foo-bar",) if kind == "dataclass" else ())
+
+
+@pytest.mark.parametrize("key", ["isUhd4k", "hd1080p", "isUhd4K", "a1b2c"])
+def test_a_letter_behind_a_digit_is_found_again(key: str, tmp_path: Path) -> None:
+    file = tmp_path / f"of_{key}.py"
+    file.write_text(models_of(described({key: {"type": "boolean"}})).source, encoding="utf-8")
+    film = msgspec.json.decode(f'{{"owner": "o", "{key}": true}}', type=imported(file).Film)
+    assert True in [getattr(film, name) for name in film.__struct_fields__]
 
 
 def test_only_the_resources_that_are_asked_for() -> None:

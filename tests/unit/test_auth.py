@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,8 +34,10 @@ def _renewal(grant: ClientGrant) -> Call:
 
 
 def _accept(grant: ClientGrant, content: bytes | None = None, **body: Any) -> Token:
-    response = httpx2.Response(200, json=body) if content is None else httpx2.Response(200, content=content)
-    return grant.accept(judge(_renewal(grant), response, now=NOW), NOW)
+    renewal = _renewal(grant)
+    request = httpx2.Request(renewal.method, renewal.url, headers=renewal.headers, content=renewal.body)
+    given: dict[str, Any] = {"json": body} if content is None else {"content": content}
+    return grant.accept(judge(renewal, httpx2.Response(200, request=request, **given), now=NOW), NOW)
 
 
 def test_the_types_have_the_values_of_4_4_0() -> None:
@@ -200,6 +203,13 @@ def test_an_oauth_error_in_an_answer_of_success_is_the_cause() -> None:
     with pytest.raises(AuthorisationError) as caught:
         _accept(_grant(), error="invalid_grant", error_description="the grant is not valid")
     assert isinstance(caught.value.cause, InvalidGrantError)
+
+
+def test_an_oauth_error_that_repeats_the_secret_is_no_cause() -> None:
+    with pytest.raises(AuthorisationError) as caught:
+        _accept(_grant(), error="invalid_client", error_description=f"the secret {SECRET} is wrong")
+    assert SECRET.encode() not in pickle.dumps(caught.value)
+    assert SECRET not in f"{caught.value} {caught.value.cause}"
 
 
 # ---- refusals ----

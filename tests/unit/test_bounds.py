@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from sequoia.auth import AuthType
-from sequoia.bounds import Bounds, Phase, check_size, left, pieces
+from sequoia.bounds import Bounds, Phase, check_size, fits, left, pieces
 from sequoia.calls import Call
 from sequoia.error import DecodeError
 from sequoia.network import BoundedBackend, bound_network
@@ -83,6 +83,24 @@ def test_a_body_that_is_too_large_shows_no_secret_of_its_url() -> None:
     with pytest.raises(DecodeError, match=r"GET https://a\.test/x\?owner=acme is larger than 10 bytes") as large:
         check_size(11, 10, response)
     assert "pa55" not in str(large.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "known"),
+    [
+        ([("Content-Length", "10")], True),
+        ([("content-length", "11")], False),
+        ([("content-length", "ten")], False),
+        ([], False),
+        ([("content-length", "10"), ("Content-Encoding", "gzip")], False),
+        # The coding wins, and a body in chunks may be of any length (RFC 9112, 6.3).
+        ([("content-length", "10"), ("Transfer-Encoding", "chunked")], False),
+    ],
+)
+def test_a_body_s_length_is_believed_only_where_it_is_what_will_be_read(
+    headers: list[tuple[str, str]], known: bool
+) -> None:
+    assert fits(httpx2.Response(200, headers=headers), 10) is known
 
 
 def test_an_adapter_s_answer_has_the_same_limit() -> None:

@@ -95,6 +95,25 @@ def test_a_callback_that_raises_after_the_source_did_is_told_nothing_twice(platf
     assert report.stored + report.failures == len(report.failed) + report.stored == 3
 
 
+def test_a_system_without_a_thread_left_ends_a_bulk_write_with_its_error(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "sequoia-worker":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    platform.answer_with(STORE, lambda _: httpx2.Response(201))
+    with platform.client() as client:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread") as caught:
+            client.metadata.contents.bulk_store("acme", films("a", "b"), batch_size=1)
+    report: BulkReport = caught.value.report  # type: ignore[attr-defined]
+    assert (report.stored, report.failures) == (0, 1)
+
+
 class Presses:
     """Raises like Ctrl-C at the n-th moment at which Python would look for signals in the modules of a bulk write."""
 

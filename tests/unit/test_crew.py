@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import weakref
@@ -10,10 +11,12 @@ from functools import partial
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from sequoia.aio.crew import AsyncCrew
 from sequoia.crew import Crew, Finished, Stopped
+from sequoia.error import ClientError
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
@@ -191,4 +194,60 @@ def test_workers_do_not_keep_alive_what_only_holds_their_crew() -> None:
     crew = holder.crew
     del holder
     gc.collect()
+    crew.join()
+
+
+class _Gone(BaseException):
+    """What ends a program, and is no `Exception`."""
+
+
+def test_a_thread_that_ends_in_any_way_leaves_nobody_waiting() -> None:
+    crew: Crew[int] = Crew(1)
+
+    def work() -> None:
+        raise _Gone
+
+    crew.start(work)
+    with pytest.raises(_Gone):
+        crew.take()
+
+
+@BACKENDS
+def test_a_task_that_ends_in_any_way_leaves_nobody_waiting(backend: str) -> None:
+    async def session() -> None:
+        crew: AsyncCrew[int] = AsyncCrew(1)
+
+        async def work() -> None:
+            raise _Gone
+
+        crew.start(work)
+        with pytest.raises(_Gone):
+            await crew.take()
+
+    _run(backend, session)
+
+
+def test_a_task_that_somebody_else_cancels_leaves_nobody_waiting() -> None:
+    async def session() -> None:
+        crew: AsyncCrew[int] = AsyncCrew(1)
+        crew.start(anyio.sleep_forever)
+        await anyio.lowlevel.checkpoint()
+        (worker,) = asyncio.all_tasks() - {asyncio.current_task()}
+        worker.cancel()
+        with pytest.raises(ClientError, match="cancelled by somebody else"):
+            await crew.take()
+
+    _run("asyncio", session)
+
+
+def test_a_thread_that_cannot_be_started_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    crew: Crew[int] = Crew(1)
+    with pytest.raises(RuntimeError, match="new thread"):
+        crew.start(lambda: None)
+    with pytest.raises(Finished):
+        crew.take()
     crew.join()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -20,6 +21,7 @@ from sequoia.aio.sources import Source, sourced
 from sequoia.bulk import UNDESCRIBED, Batcher, BulkPlan, Writing, plain_source
 from sequoia.bulk_work import Deleting, Item, Storing, Work
 from sequoia.calls import Answer, Call
+from sequoia.crew import Finished
 from sequoia.error import ClientError
 from sequoia.operations import ResourcePath
 from sequoia.report import BulkReport
@@ -128,8 +130,9 @@ class AsyncBulkWriter:
             if not isinstance(error, Exception):
                 self._crew.stop()  # whoever interrupts the program does not want to wait
             self._leave()
-            while self._under_way and isinstance(error, Exception):
-                await self._settle()
+            with suppress(Finished):  # there is no worker, where the system has no thread for one
+                while self._under_way and isinstance(error, Exception):
+                    await self._settle()
         except BaseException as later:  # a callback's: that is what the caller will see
             error = later
             raise

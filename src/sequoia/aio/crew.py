@@ -17,6 +17,7 @@ import anyio
 import anyio.lowlevel
 
 from sequoia.crew import Finished, Stopped
+from sequoia.error import ClientError
 
 __all__ = ["AsyncCrew"]
 
@@ -33,7 +34,7 @@ class AsyncCrew(Generic[Result]):
         self._room = room
         self._ready: deque[Result] = deque()
         self._working = 0
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._stopped = False
         self._room_made = anyio.Event()
         self._news = anyio.Event()
@@ -95,15 +96,24 @@ class AsyncCrew(Generic[Result]):
             await task.ended.wait()
 
     async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             await work()
         except Stopped:
             pass
-        except Exception as failure:  # noqa: BLE001 - not judged here but handed over: `take` raises it
+        except anyio.get_cancelled_exc_class():
+            told = ClientError("a task that worked for this was cancelled by somebody else")
+            self._end(None if self._stopped else told)
+            raise
+        except GeneratorExit:
+            raise  # the event loop has gone, and nobody waits any more
+        except BaseException as failure:  # noqa: BLE001 - not judged here but handed over: `take` raises it
             error = failure
-        finally:
-            self._working -= 1
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        """A worker has ended: whoever waits must hear of it, however it came about."""
+        self._working -= 1
         self._error = self._error or error
         self._news.set()
 

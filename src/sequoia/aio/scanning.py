@@ -16,6 +16,7 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 from sequoia.aio.crew import AsyncCrew
 from sequoia.calls import Answer, Call
 from sequoia.clock import Clock
+from sequoia.crew import Finished
 from sequoia.error import BadRequest, ClientError
 from sequoia.ledger import Arrived, Ledger, Part
 from sequoia.progress import Meter
@@ -217,7 +218,10 @@ class AsyncRun(Generic[T]):
 
     async def page(self, part: Part) -> Arrived[T]:
         """The next page of a partition or, where one crew reads them all, of any."""
-        return await self.crews[part].take()
+        try:
+            return await self.crews[part].take()
+        except Finished:
+            raise ClientError("the scan was closed while this loop waited for a page") from None
 
 
 class AsyncSteps(AsyncRun[T]):

@@ -145,7 +145,7 @@ def _camel(name: str) -> str | None:
     first, *rest = name.split("_")
     if not all(part and part[0].isalpha() for part in (first, *rest)):
         return None
-    return first + "".join(part[:1].upper() + part[1:] for part in rest)
+    return first + "".join(part.title() for part in rest)  # as msgspec does it: a letter behind a digit is raised too
 
 
 class _Pydantic(_Kind):
