@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import stat
 import subprocess
@@ -253,7 +254,13 @@ def type_at(arguments: list[str], typed: str | None) -> tuple[int, str]:
         os.close(inner)
         seen, answered = b"", False
         try:
-            while part := os.read(outer, 4096):
+            while True:
+                # A signal that comes just before the question is waited at is heard with the next one.
+                while answered and typed is None and not select.select([outer], [], [], 5)[0]:
+                    process.send_signal(signal.SIGINT)
+                part = os.read(outer, 4096)
+                if not part:
+                    break
                 seen += part
                 if not answered and seen.rstrip().endswith(b":"):
                     answered = True
