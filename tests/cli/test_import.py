@@ -164,6 +164,34 @@ def test_a_damaged_or_unfinished_export_is_not_imported(sandbox: Sandbox, tmp_pa
     assert "there is no file or folder" in move(sandbox, tmp_path, "import", tmp_path / "nowhere", status=2)
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_a_part_of_a_resource_is_not_stored_from_a_file_either(sandbox: Sandbox, tmp_path: Path, form: str) -> None:
+    out = tmp_path / "out"
+    before = stored(sandbox, "acme")
+    for fields in ("ref,title,type", "owner,name,title,type"):
+        move(sandbox, tmp_path, "export", out, "--fields", fields, "--format", form, "--force")
+        (part,) = out.glob("contents-*")
+        assert "only some fields" in move(sandbox, tmp_path, "import", part, "--check", status=2)
+    move(sandbox, tmp_path, "export", out, "--fields", "ref,title,type", "--format", form, "--force")
+    (part,) = out.glob("contents-*")
+    alone = part.rename(tmp_path / part.name)
+    (tmp_path / "manifest.json").write_text('{"manifest_version": 3}')  # of something else
+    said = move(sandbox, tmp_path, "import", alone, status=1)
+    assert "it has a ref without owner and name, so it was read with only some fields" in said
+    assert stored(sandbox, "acme") == before
+
+
+def test_a_file_of_a_whole_export_is_imported_by_its_manifest(sandbox: Sandbox, tmp_path: Path) -> None:
+    move(sandbox, tmp_path, "export", tmp_path / "out", "--format", "csv", "--split", "100")
+    before = stored(sandbox, "acme")
+    part = tmp_path / "out" / "contents-00001.csv"
+    assert "Stored 100 of 100" in move(sandbox, tmp_path, "import", part)
+    assert {name: one["version"] for name, one in stored(sandbox, "acme").items()} == {
+        name: one["version"] for name, one in before.items()
+    }
+    assert "this export belongs to 'acme'" in move(sandbox, tmp_path, "import", part, "--owner", "other", status=2)
+
+
 def test_an_import_that_was_interrupted_is_run_again(sandbox: Sandbox, tmp_path: Path) -> None:
     move(sandbox, tmp_path, "export", tmp_path / "out")
     films = tmp_path / "films.ndjson"

@@ -272,15 +272,19 @@ def test_what_only_the_service_sets_is_left_out_and_the_owner_changes_with_its_r
     assert json.dumps(read) == before
 
 
-def test_owner_and_name_come_out_of_the_ref() -> None:
+def test_a_ref_needs_owner_and_name_and_agrees_with_them() -> None:
     prepared = Preparer(DESCRIPTOR, "acme").prepared
-    assert prepared({"ref": "acme:a"}) == {"owner": "acme", "name": "a"}
+    for part in ({"ref": "acme:a"}, {"ref": "acme:a", "name": "a"}, {"ref": "acme:a", "owner": "acme", "name": None}):
+        with pytest.raises(InvalidResource, match="it has a ref without owner and name, so it was read with only"):
+            prepared({**part, "title": "x"})
+    assert prepared({"ref": "acme:a", "owner": "acme", "name": "a"}) == {"owner": "acme", "name": "a"}
     assert prepared({"name": "a"}) == {"owner": "acme", "name": "a"}
     for wrong in (
-        {"ref": "acme:a", "name": "b"},
-        {"ref": "other:a", "owner": "acme"},
+        {"ref": "acme:a", "owner": "acme", "name": "b"},
+        {"ref": "other:a", "owner": "acme", "name": "a"},
+        {"ref": "acme", "owner": "acme", "name": "a"},
         {"owner": 5},
-        {"ref": "other:a"},
+        {"owner": "other", "name": "a"},
     ):
         with pytest.raises(InvalidResource):
             prepared(wrong)

@@ -127,8 +127,9 @@ def load(
     check_names("load", options, ImportOptions.__annotations__)
     files = list(sources)
     for source in files:
-        if source.manifest is not None:
-            _check_export(source.manifest, owner, change_owner=change_owner)
+        made = source.manifest or source.origin
+        if made is not None:
+            _check_export(made, owner, change_owner=change_owner)
     preparer = Preparer(endpoint.descriptor, owner, change_owner=change_owner)
     if options.get("check") or options.get("dry_run"):
         checked = _checked(preparer, files)

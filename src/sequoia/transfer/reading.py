@@ -62,6 +62,7 @@ class Source:
         kind: What is in files that do not say it themselves.
         manifest: That of the export.
         key: The JSON key of the resources, for a file that is an answer of the service.
+        origin: The manifest of the export that a file was taken from.
     """
 
     files: tuple[Path, ...]
@@ -69,6 +70,7 @@ class Source:
     kind: Kind | None = None
     manifest: Manifest | None = None
     key: str = ""
+    origin: Manifest | None = None
 
     @classmethod
     def of(
@@ -85,7 +87,9 @@ class Source:
         if not place.is_dir():
             if not place.is_file():
                 raise TransferError(f"there is no file or folder {place}")
-            return cls((place,), columns, kind, None, key)
+            origin = _origin(place)
+            described = columns if origin is None else origin.columns or columns
+            return cls((place,), described, kind, None, key, origin)
         manifest = Manifest.read(place)
         if manifest is None:
             raise TransferError(f"{place} is no export: it has no {MANIFEST}; give its files, if it has any")
@@ -115,6 +119,15 @@ class Source:
                     yield from _csv(path, plain, self.columns)
                 else:
                     yield from _json(path, plain, self.key)
+
+
+def _origin(file: Path) -> Manifest | None:
+    """The manifest beside a file, if the file is one of that export's."""
+    try:
+        found = Manifest.read(file.parent)
+    except TransferError:
+        return None  # other programs have files of that name, too
+    return found if found is not None and file.name in {part.name for part in found.files} else None
 
 
 def spooled(stream: BinaryIO) -> IO[bytes]:
