@@ -192,6 +192,16 @@ def test_a_file_of_a_whole_export_is_imported_by_its_manifest(sandbox: Sandbox, 
     assert "this export belongs to 'acme'" in move(sandbox, tmp_path, "import", part, "--owner", "other", status=2)
 
 
+def test_translations_do_not_replace_the_base_texts(sandbox: Sandbox, tmp_path: Path) -> None:
+    move(sandbox, tmp_path, "export", tmp_path / "out", "--lang", "es")
+    said = move(sandbox, tmp_path, "import", tmp_path / "out", status=2)
+    assert "this export was made with lang=es: storing these resources would replace the base texts" in said
+    (part,) = (tmp_path / "out").glob("contents-*")
+    assert "lang=es" in move(sandbox, tmp_path, "import", part, status=2)
+    assert "leave out lang" in move(sandbox, tmp_path, "copy", "--to-owner", "other", "--raw", "lang=es", status=2)
+    assert stored(sandbox, "other") == {}
+
+
 def test_an_import_that_was_interrupted_is_run_again(sandbox: Sandbox, tmp_path: Path) -> None:
     move(sandbox, tmp_path, "export", tmp_path / "out")
     films = tmp_path / "films.ndjson"

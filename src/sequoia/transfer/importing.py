@@ -146,6 +146,11 @@ def _check_export(manifest: Manifest, owner: str | None, *, change_owner: bool) 
         raise TransferError(
             "this export was made with only some fields: storing these resources would delete all others"
         )
+    if manifest.lang is not None:
+        raise TransferError(
+            f"this export was made with lang={manifest.lang}: storing these resources would replace the base texts "
+            "with translations; export them without it"
+        )
     if None not in {owner, manifest.owner} and manifest.owner != owner and not change_owner:
         raise TransferError(
             f"this export belongs to {manifest.owner!r}, and is to be stored for {owner!r}: change the owner "
@@ -170,7 +175,7 @@ def copy(  # noqa: PLR0913 - two places
         owner: Whose.
         target: Where to.
         to_owner: For whom; refs to the old owner's resources become refs to the new one's, see `Preparer`.
-        criteria: Which; without `fields`, because whole resources are copied.
+        criteria: Which; without `fields` and `lang`, because resources are copied whole and as they are stored.
         read_workers: Partitions to read at once.
         **options: See `ImportOptions`; without `check`.
 
@@ -183,8 +188,11 @@ def copy(  # noqa: PLR0913 - two places
         raise ValueError("this would copy every resource onto itself: give another owner or another platform")
     if options.get("check"):
         raise ValueError("a copy reads its source once, so it cannot be checked first: use dry_run")
-    if criteria is not None and "fields" in criteria.get_criteria_params():
+    asked = {} if criteria is None else criteria.get_criteria_params()
+    if "fields" in asked:
         raise ValueError("a copy takes whole resources, because a store replaces them: leave out fields")
+    if "lang" in asked:
+        raise ValueError("a copy with lang would replace the base texts with translations: leave out lang")
     preparer = Preparer(target.descriptor, to_owner, change_owner=True)
     with source.scan(owner, criteria, workers=read_workers, read_ahead=True, count=True) as scan:
         if options.get("dry_run"):
