@@ -202,6 +202,14 @@ def test_translations_do_not_replace_the_base_texts(sandbox: Sandbox, tmp_path: 
     assert stored(sandbox, "other") == {}
 
 
+def test_a_file_that_was_cut_off_is_not_imported_as_if_it_were_whole(sandbox: Sandbox, tmp_path: Path) -> None:
+    packed = zstandard.compress("".join(json.dumps(content("acme", f"n-{n}")) + "\n" for n in range(500)).encode())
+    (tmp_path / "films.ndjson.zst").write_bytes(packed[: len(packed) // 2])
+    said = move(sandbox, tmp_path, "import", tmp_path / "films.ndjson.zst", "--check", status=2)
+    assert "films.ndjson.zst is damaged: it ended in the middle of a frame" in said
+    assert len(stored(sandbox, "acme")) == NUMBER
+
+
 def test_an_import_that_was_interrupted_is_run_again(sandbox: Sandbox, tmp_path: Path) -> None:
     move(sandbox, tmp_path, "export", tmp_path / "out")
     films = tmp_path / "films.ndjson"
