@@ -210,6 +210,26 @@ def test_a_file_that_was_cut_off_is_not_imported_as_if_it_were_whole(sandbox: Sa
     assert len(stored(sandbox, "acme")) == NUMBER
 
 
+def test_a_check_writes_dead_letters_and_a_dry_run_does_not(sandbox: Sandbox, tmp_path: Path) -> None:
+    letters, films = tmp_path / "failed.ndjson", faulty(tmp_path)
+    move(sandbox, tmp_path, "import", films, "--dry-run", "--dead-letters", letters, status=1)
+    assert not letters.exists()
+    said = move(sandbox, tmp_path, "import", films, "--check", "--dead-letters", letters, status=1)
+    assert "3 failed; they are in" in said
+    assert not any(name.startswith("good") for name in stored(sandbox, "acme"))
+    found = [json.loads(line) for line in letters.read_text().splitlines()]
+    assert [one["error"]["message"][:20] for one in found] == [
+        "releaseYear: must be",
+        "this is not the JSON",
+        "it was read with onl",
+    ]
+    good = tmp_path / "good.json"
+    good.write_text(json.dumps([content("acme", "good-1")]))
+    fresh = tmp_path / "fresh.ndjson"
+    assert "Stored 1 of 1" in move(sandbox, tmp_path, "import", good, "--check", "--dead-letters", fresh)
+    assert not fresh.exists()
+
+
 def test_an_import_that_was_interrupted_is_run_again(sandbox: Sandbox, tmp_path: Path) -> None:
     move(sandbox, tmp_path, "export", tmp_path / "out")
     films = tmp_path / "films.ndjson"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, Unpack
 
@@ -88,7 +88,7 @@ class ImportOptions(TypedDict):
         check: Hold every resource against the descriptor first, and store nothing if one has a fault; `load` only.
         dry_run: Store nothing, but say what would be; every resource is held against the descriptor.
         workers: Batches under way at once.
-        dead_letters: A file, not there yet, for what failed.
+        dead_letters: A file, not there yet, for what failed, also in the check; not written with `dry_run`.
         progress: Called with a `Progress` after each batch.
     """
 
@@ -132,7 +132,10 @@ def load(
             _check_export(made, owner, change_owner=change_owner)
     preparer = Preparer(endpoint.descriptor, owner, change_owner=change_owner)
     if options.get("check") or options.get("dry_run"):
-        checked = _checked(preparer, files)
+        path = None if options.get("dry_run") else options.get("dead_letters")
+        # It is removed again if there is no fault, so the import itself can make it.
+        with nullcontext() if path is None else closing(DeadLetters(path)) as letters:
+            checked = _checked(preparer, files, letters)
         if options.get("dry_run") or not checked.ok:
             return checked
     totals = [source.manifest.resources for source in files if source.manifest is not None]
@@ -205,21 +208,27 @@ def _found(scan: Iterable[dict[str, Any]]) -> Iterator[Given]:
         yield Given(str(resource.get("ref", "a resource without a ref")), resource)
 
 
-def _checked(preparer: Preparer, sources: Iterable[Iterable[Given]]) -> Report:
-    """What would become of resources, by all that is known here."""
+def _checked(preparer: Preparer, sources: Iterable[Iterable[Given]], letters: DeadLetters | None = None) -> Report:
+    """What would become of resources, by all that is known here; what has a fault becomes a letter."""
     report = Report()
+
+    def fail(given: Given, error: InvalidResource) -> None:
+        report.fail(given.where, error)
+        if letters is not None:
+            letters.write([Result(given.resource, None, error, sent=False).line()])
+
     for source in sources:
         for given in source:
             made = _made(preparer, given, report)
             if isinstance(made, InvalidResource):
-                report.fail(given.where, made)
+                fail(given, made)
                 continue
             try:
                 if made is not None:
                     preparer.check(made)
             except InvalidResource as error:
                 report.ready -= 1
-                report.fail(given.where, error)
+                fail(given, error)
     return report
 
 
