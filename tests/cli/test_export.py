@@ -299,9 +299,33 @@ def test_an_export_of_changes_that_was_killed_goes_on(sandbox: Sandbox, tmp_path
     assert exported_refs(tmp_path / "out") == REFS
 
 
+def test_two_platforms_do_not_mix(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.add(Fault(status=403, service="metadata", method="GET", path="/data/contents", skip=5, times=None))
+    export(sandbox, tmp_path, status=4)
+    sandbox.faults.clear()
+    with Sandbox() as other:
+        said = export(other, tmp_path, "--resume", status=2)
+        assert "/data/contents: go on with it there, choose another folder, or begin anew (--force)" in said
+        export(sandbox, tmp_path, "--resume")
+        assert exported_refs(tmp_path / "out") == REFS
+        new = tmp_path / "new"
+        done = run(other, tmp_path, "export", "metadata", "contents", new, "--since", tmp_path / "out")
+        assert done.returncode == 2
+        assert "give a time to --since" in done.stderr
+        assert not new.exists()
+
+
 def test_two_exports_into_one_folder_do_not_mix(sandbox: Sandbox, tmp_path: Path) -> None:
     with held(tmp_path / "out"):
         assert "another process is exporting" in export(sandbox, tmp_path, status=2)
+        assert (tmp_path / "out").is_dir()  # it is the other's, though still empty
+        assert "another process is exporting" in export(sandbox, tmp_path, status=2)
+
+
+def test_a_folder_that_was_there_before_is_there_after_a_mistake(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    export(sandbox, tmp_path, "--where", "releaseYaer=2000", status=2)
+    assert (tmp_path / "out").is_dir()
 
 
 def test_a_part_that_was_changed_is_noticed_before_it_is_gone_on_with(sandbox: Sandbox, tmp_path: Path) -> None:

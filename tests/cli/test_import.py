@@ -164,6 +164,72 @@ def test_a_damaged_or_unfinished_export_is_not_imported(sandbox: Sandbox, tmp_pa
     assert "there is no file or folder" in move(sandbox, tmp_path, "import", tmp_path / "nowhere", status=2)
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_a_part_of_a_resource_is_not_stored_from_a_file_either(sandbox: Sandbox, tmp_path: Path, form: str) -> None:
+    out = tmp_path / "out"
+    before = stored(sandbox, "acme")
+    for fields in ("ref,title,type", "owner,name,title,type"):
+        move(sandbox, tmp_path, "export", out, "--fields", fields, "--format", form, "--force")
+        (part,) = out.glob("contents-*")
+        assert "only some fields" in move(sandbox, tmp_path, "import", part, "--check", status=2)
+    move(sandbox, tmp_path, "export", out, "--fields", "ref,title,type", "--format", form, "--force")
+    (part,) = out.glob("contents-*")
+    alone = part.rename(tmp_path / part.name)
+    (tmp_path / "manifest.json").write_text('{"manifest_version": 3}')  # of something else
+    said = move(sandbox, tmp_path, "import", alone, status=1)
+    assert "it has a ref without owner and name, so it was read with only some fields" in said
+    assert stored(sandbox, "acme") == before
+
+
+def test_a_file_of_a_whole_export_is_imported_by_its_manifest(sandbox: Sandbox, tmp_path: Path) -> None:
+    move(sandbox, tmp_path, "export", tmp_path / "out", "--format", "csv", "--split", "100")
+    before = stored(sandbox, "acme")
+    part = tmp_path / "out" / "contents-00001.csv"
+    assert "Stored 100 of 100" in move(sandbox, tmp_path, "import", part)
+    assert {name: one["version"] for name, one in stored(sandbox, "acme").items()} == {
+        name: one["version"] for name, one in before.items()
+    }
+    assert "this export belongs to 'acme'" in move(sandbox, tmp_path, "import", part, "--owner", "other", status=2)
+
+
+def test_translations_do_not_replace_the_base_texts(sandbox: Sandbox, tmp_path: Path) -> None:
+    move(sandbox, tmp_path, "export", tmp_path / "out", "--lang", "es")
+    said = move(sandbox, tmp_path, "import", tmp_path / "out", status=2)
+    assert "this export was made with lang=es: storing these resources would replace the base texts" in said
+    (part,) = (tmp_path / "out").glob("contents-*")
+    assert "lang=es" in move(sandbox, tmp_path, "import", part, status=2)
+    assert "leave out lang" in move(sandbox, tmp_path, "copy", "--to-owner", "other", "--raw", "lang=es", status=2)
+    assert stored(sandbox, "other") == {}
+
+
+def test_a_file_that_was_cut_off_is_not_imported_as_if_it_were_whole(sandbox: Sandbox, tmp_path: Path) -> None:
+    packed = zstandard.compress("".join(json.dumps(content("acme", f"n-{n}")) + "\n" for n in range(500)).encode())
+    (tmp_path / "films.ndjson.zst").write_bytes(packed[: len(packed) // 2])
+    said = move(sandbox, tmp_path, "import", tmp_path / "films.ndjson.zst", "--check", status=2)
+    assert "films.ndjson.zst is damaged: it ended in the middle of a frame" in said
+    assert len(stored(sandbox, "acme")) == NUMBER
+
+
+def test_a_check_writes_dead_letters_and_a_dry_run_does_not(sandbox: Sandbox, tmp_path: Path) -> None:
+    letters, films = tmp_path / "failed.ndjson", faulty(tmp_path)
+    move(sandbox, tmp_path, "import", films, "--dry-run", "--dead-letters", letters, status=1)
+    assert not letters.exists()
+    said = move(sandbox, tmp_path, "import", films, "--check", "--dead-letters", letters, status=1)
+    assert "3 failed; they are in" in said
+    assert not any(name.startswith("good") for name in stored(sandbox, "acme"))
+    found = [json.loads(line) for line in letters.read_text().splitlines()]
+    assert [one["error"]["message"][:20] for one in found] == [
+        "releaseYear: must be",
+        "this is not the JSON",
+        "it was read with onl",
+    ]
+    good = tmp_path / "good.json"
+    good.write_text(json.dumps([content("acme", "good-1")]))
+    fresh = tmp_path / "fresh.ndjson"
+    assert "Stored 1 of 1" in move(sandbox, tmp_path, "import", good, "--check", "--dead-letters", fresh)
+    assert not fresh.exists()
+
+
 def test_an_import_that_was_interrupted_is_run_again(sandbox: Sandbox, tmp_path: Path) -> None:
     move(sandbox, tmp_path, "export", tmp_path / "out")
     films = tmp_path / "films.ndjson"

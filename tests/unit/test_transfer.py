@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,6 +157,31 @@ def test_a_file_goes_on_behind_its_last_point(tmp_path: Path, kind: Any) -> None
     assert [given.resource for given in read] == [b"one, two"]
 
 
+def test_a_compressed_file_that_was_cut_off_is_damaged_wherever_it_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    frames = [zstandard.compress(f'{{"number":{n}}}\n'.encode()) for n in range(3)]
+    whole = b"".join(frames)
+    ends = {sum(map(len, frames[:n])): n for n in range(1, 4)}
+    for length in range(4, len(whole) + 1):
+        path.write_bytes(whole[:length])
+        if length in ends:
+            assert [given.resource for given in Source((path,))] == [{"number": n} for n in range(ends[length])]
+        else:
+            with pytest.raises(TransferError, match="is damaged: it ended in the middle of a frame"):
+                list(Source((path,)))
+
+
+def test_a_compressed_file_is_read_in_small_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    rows = [{"text": hashlib.sha256(str(n).encode()).hexdigest() * (n % 50)} for n in range(2_000)]
+    lines = [msgspec.json.encode(row) + b"\n" for row in rows]
+    path.write_bytes(zstandard.compress(b"".join(lines[:1_500])) + zstandard.compress(b"".join(lines[1_500:])))
+    assert [given.resource for given in Source((path,))] == rows
+    path.write_bytes(path.read_bytes() + b"garbage")
+    with pytest.raises(TransferError, match="is damaged"):
+        list(Source((path,)))
+
+
 def test_a_file_that_was_changed_or_cut_short_is_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"12345")
@@ -272,15 +298,19 @@ def test_what_only_the_service_sets_is_left_out_and_the_owner_changes_with_its_r
     assert json.dumps(read) == before
 
 
-def test_owner_and_name_come_out_of_the_ref() -> None:
+def test_a_ref_needs_owner_and_name_and_agrees_with_them() -> None:
     prepared = Preparer(DESCRIPTOR, "acme").prepared
-    assert prepared({"ref": "acme:a"}) == {"owner": "acme", "name": "a"}
+    for part in ({"ref": "acme:a"}, {"ref": "acme:a", "name": "a"}, {"ref": "acme:a", "owner": "acme", "name": None}):
+        with pytest.raises(InvalidResource, match="it has a ref without owner and name, so it was read with only"):
+            prepared({**part, "title": "x"})
+    assert prepared({"ref": "acme:a", "owner": "acme", "name": "a"}) == {"owner": "acme", "name": "a"}
     assert prepared({"name": "a"}) == {"owner": "acme", "name": "a"}
     for wrong in (
-        {"ref": "acme:a", "name": "b"},
-        {"ref": "other:a", "owner": "acme"},
+        {"ref": "acme:a", "owner": "acme", "name": "b"},
+        {"ref": "other:a", "owner": "acme", "name": "a"},
+        {"ref": "acme", "owner": "acme", "name": "a"},
         {"owner": 5},
-        {"ref": "other:a"},
+        {"owner": "other", "name": "a"},
     ):
         with pytest.raises(InvalidResource):
             prepared(wrong)

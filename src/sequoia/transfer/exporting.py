@@ -111,14 +111,22 @@ def export(
         return _Export(Folder(place, start), source, clock, every).run()
 
 
-def since_of(text: str) -> datetime | Mapping[str, Any]:
+def since_of(text: str, url: str | None = None) -> datetime | Mapping[str, Any]:
     """What to begin at, as a person says it: the folder of an earlier export, or a time (in UTC if it has no zone).
 
+    Args:
+        text: What was said.
+        url: What is to be read; another platform's watermark says nothing about it. None: do not look.
+
     Raises:
-        TransferError: It is neither, or that export has no watermark.
+        TransferError: It is neither, or that export has no watermark, or is of another URL.
     """
     manifest = Manifest.read(Path(text))
     if manifest is not None:
+        if url is not None and manifest.url != url:
+            raise TransferError(
+                f"the export in {text} is of {manifest.url}, and this one reads {url}: give a time to --since"
+            )
         if manifest.ended is None:
             raise TransferError(f"the export in {text} is not complete: bring it to its end with export --resume")
         if manifest.watermark is None:

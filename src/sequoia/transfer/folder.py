@@ -34,20 +34,44 @@ def held(folder: Path) -> Iterator[None]:
         TransferError: Another process exports into it.
         OSError: It cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if sys.platform == "win32":  # it has no such locks: there it is up to the user
+    made = _made(folder)
+    if sys.platform == "win32":  # it has no such locks: there it is up to the user
+        with _removed_after_failure(folder, made=made):
             yield
-        else:
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                _lock(folder, descriptor)
-                yield
-            finally:
-                os.close(descriptor)
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(folder, descriptor)
+        with _removed_after_failure(folder, made=made):
+            yield
+    finally:
+        os.close(descriptor)
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder; whether it was not there before."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def _removed_after_failure(folder: Path, *, made: bool) -> Iterator[None]:
+    """Remove a folder if this process has made it and nothing has come into it.
+
+    Whoever does not hold the lock must not come here: the folder may be that of an export that has just begun, and
+    without it the lock would lock nothing.
+    """
+    try:
+        yield
     except BaseException:
-        with suppress(OSError):
-            folder.rmdir()  # if nothing has come into it
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
         raise
 
 
@@ -99,6 +123,11 @@ def _check_same(wanted: Manifest, found: Manifest, folder: Path) -> None:
         if one != two:
             told = f"has {name} {_told(one)}, and this one has {_told(two)}"
             raise TransferError(f"the export in {folder} is another one and cannot be resumed as this: it {told}")
+    if found.url != wanted.url:
+        raise TransferError(
+            f"the export in {folder} is of {found.url}, and this one reads {wanted.url}: go on with it there, choose "
+            "another folder, or begin anew (--force)"
+        )
 
 
 def _told(value: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, Unpack
 
@@ -88,7 +88,7 @@ class ImportOptions(TypedDict):
         check: Hold every resource against the descriptor first, and store nothing if one has a fault; `load` only.
         dry_run: Store nothing, but say what would be; every resource is held against the descriptor.
         workers: Batches under way at once.
-        dead_letters: A file, not there yet, for what failed.
+        dead_letters: A file, not there yet, for what failed, also in the check; not written with `dry_run`.
         progress: Called with a `Progress` after each batch.
     """
 
@@ -127,11 +127,15 @@ def load(
     check_names("load", options, ImportOptions.__annotations__)
     files = list(sources)
     for source in files:
-        if source.manifest is not None:
-            _check_export(source.manifest, owner, change_owner=change_owner)
+        made = source.manifest or source.origin
+        if made is not None:
+            _check_export(made, owner, change_owner=change_owner)
     preparer = Preparer(endpoint.descriptor, owner, change_owner=change_owner)
     if options.get("check") or options.get("dry_run"):
-        checked = _checked(preparer, files)
+        path = None if options.get("dry_run") else options.get("dead_letters")
+        # It is removed again if there is no fault, so the import itself can make it.
+        with nullcontext() if path is None else closing(DeadLetters(path)) as letters:
+            checked = _checked(preparer, files, letters)
         if options.get("dry_run") or not checked.ok:
             return checked
     totals = [source.manifest.resources for source in files if source.manifest is not None]
@@ -144,6 +148,11 @@ def _check_export(manifest: Manifest, owner: str | None, *, change_owner: bool) 
     if manifest.fields is not None:
         raise TransferError(
             "this export was made with only some fields: storing these resources would delete all others"
+        )
+    if manifest.lang is not None:
+        raise TransferError(
+            f"this export was made with lang={manifest.lang}: storing these resources would replace the base texts "
+            "with translations; export them without it"
         )
     if None not in {owner, manifest.owner} and manifest.owner != owner and not change_owner:
         raise TransferError(
@@ -169,7 +178,7 @@ def copy(  # noqa: PLR0913 - two places
         owner: Whose.
         target: Where to.
         to_owner: For whom; refs to the old owner's resources become refs to the new one's, see `Preparer`.
-        criteria: Which; without `fields`, because whole resources are copied.
+        criteria: Which; without `fields` and `lang`, because resources are copied whole and as they are stored.
         read_workers: Partitions to read at once.
         **options: See `ImportOptions`; without `check`.
 
@@ -182,8 +191,11 @@ def copy(  # noqa: PLR0913 - two places
         raise ValueError("this would copy every resource onto itself: give another owner or another platform")
     if options.get("check"):
         raise ValueError("a copy reads its source once, so it cannot be checked first: use dry_run")
-    if criteria is not None and "fields" in criteria.get_criteria_params():
+    asked = {} if criteria is None else criteria.get_criteria_params()
+    if "fields" in asked:
         raise ValueError("a copy takes whole resources, because a store replaces them: leave out fields")
+    if "lang" in asked:
+        raise ValueError("a copy with lang would replace the base texts with translations: leave out lang")
     preparer = Preparer(target.descriptor, to_owner, change_owner=True)
     with source.scan(owner, criteria, workers=read_workers, read_ahead=True, count=True) as scan:
         if options.get("dry_run"):
@@ -196,21 +208,27 @@ def _found(scan: Iterable[dict[str, Any]]) -> Iterator[Given]:
         yield Given(str(resource.get("ref", "a resource without a ref")), resource)
 
 
-def _checked(preparer: Preparer, sources: Iterable[Iterable[Given]]) -> Report:
-    """What would become of resources, by all that is known here."""
+def _checked(preparer: Preparer, sources: Iterable[Iterable[Given]], letters: DeadLetters | None = None) -> Report:
+    """What would become of resources, by all that is known here; what has a fault becomes a letter."""
     report = Report()
+
+    def fail(given: Given, error: InvalidResource) -> None:
+        report.fail(given.where, error)
+        if letters is not None:
+            letters.write([Result(given.resource, None, error, sent=False).line()])
+
     for source in sources:
         for given in source:
             made = _made(preparer, given, report)
             if isinstance(made, InvalidResource):
-                report.fail(given.where, made)
+                fail(given, made)
                 continue
             try:
                 if made is not None:
                     preparer.check(made)
             except InvalidResource as error:
                 report.ready -= 1
-                report.fail(given.where, error)
+                fail(given, error)
     return report
 
 

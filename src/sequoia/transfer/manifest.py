@@ -208,6 +208,11 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
         asked = dict(parse_qsl(self.query)).get("fields")
         return asked.split(",") if asked else None
 
+    @property
+    def lang(self) -> str | None:
+        """The language that was asked for; None for the texts as they are stored."""
+        return dict(parse_qsl(self.query)).get("lang")
+
 
 class _Version(msgspec.Struct):
     version: int

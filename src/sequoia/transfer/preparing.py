@@ -74,13 +74,17 @@ class Preparer:
 
 
 def _identity(given: Resource) -> tuple[str | None, str | None]:
-    """Owner and name of a resource, out of its ref if need be."""
-    ref = given.get("ref")
-    first, _, last = ref.partition(":") if isinstance(ref, str) else ("", "", "")
-    owner, name = given.get("owner") or first or None, given.get("name") or last or None
+    """Owner and name of a resource, which its ref must agree with."""
+    ref, owner, name = given.get("ref"), given.get("owner") or None, given.get("name") or None
+    if ref and (owner is None or name is None):
+        # The service sets all three: one that has not all of them was read with `fields`.
+        raise InvalidResource(
+            "it has a ref without owner and name, so it was read with only some fields: storing it would delete the "
+            "others. Read it whole, or give owner and name in place of the ref"
+        )
     if (owner is not None and not isinstance(owner, str)) or (name is not None and not isinstance(name, str)):
         raise InvalidResource(f"owner and name are texts, not {owner!r:.80} and {name!r:.80}")
-    if (first and first != owner) or (last and last != name):
+    if ref and ref != f"{owner}:{name}":
         raise InvalidResource(f"its ref is {ref!r}, but owner and name make it '{owner}:{name}'")
     return owner, name
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -38,6 +38,7 @@ _object = msgspec.json.Decoder(dict[str, Any]).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _FIELDS = 16 * 1024 * 1024  # characters of a cell of CSV
+_PACKED = 1024  # bytes of zstandard unpacked at once, because each of them could become 32 KiB in memory
 
 
 class Given(NamedTuple):
@@ -62,6 +63,7 @@ class Source:
         kind: What is in files that do not say it themselves.
         manifest: That of the export.
         key: The JSON key of the resources, for a file that is an answer of the service.
+        origin: The manifest of the export that a file was taken from.
     """
 
     files: tuple[Path, ...]
@@ -69,6 +71,7 @@ class Source:
     kind: Kind | None = None
     manifest: Manifest | None = None
     key: str = ""
+    origin: Manifest | None = None
 
     @classmethod
     def of(
@@ -85,7 +88,9 @@ class Source:
         if not place.is_dir():
             if not place.is_file():
                 raise TransferError(f"there is no file or folder {place}")
-            return cls((place,), columns, kind, None, key)
+            origin = _origin(place)
+            described = columns if origin is None else origin.columns or columns
+            return cls((place,), described, kind, None, key, origin)
         manifest = Manifest.read(place)
         if manifest is None:
             raise TransferError(f"{place} is no export: it has no {MANIFEST}; give its files, if it has any")
@@ -117,6 +122,15 @@ class Source:
                     yield from _json(path, plain, self.key)
 
 
+def _origin(file: Path) -> Manifest | None:
+    """The manifest beside a file, if the file is one of that export's."""
+    try:
+        found = Manifest.read(file.parent)
+    except TransferError:
+        return None  # other programs have files of that name, too
+    return found if found is not None and file.name in {part.name for part in found.files} else None
+
+
 def spooled(stream: BinaryIO) -> IO[bytes]:
     """What a stream holds, in a file that is gone when it is closed: a stream can be read only once.
 
@@ -142,27 +156,49 @@ def _unpacked(file: BinaryIO) -> IO[bytes]:
     if head == _ZSTD:
         import zstandard  # noqa: PLC0415 - an extra
 
-        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
-        return io.BufferedReader(_Frames(reader, zstandard.ZstdError))
+        return io.BufferedReader(_Frames(file, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError))
     return file
 
 
 class _Frames(io.RawIOBase):
-    """What a reader of zstandard gives, as a file; its error as that of any damaged file."""
+    """What the frames of zstandard in a file hold, as a file.
 
-    def __init__(self, reader: Any, error: type[Exception]) -> None:
-        self._reader = reader
+    zstandard's own reader takes the end of the file for the end of the data, even in the middle of a frame.
+    """
+
+    def __init__(self, file: BinaryIO, begin: Callable[[], Any], error: type[Exception]) -> None:
+        self._file = file
+        self._begin = begin
         self._error = error
+        self._frame: Any = None
+        self._packed = b""
+        self._plain = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        while not self._plain:
+            self._packed = self._packed or self._file.read(_PACKED)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("it ended in the middle of a frame")
+                return 0
+            self._unpack()
+        size = min(len(buffer), len(self._plain))
+        buffer[:size] = self._plain[:size]
+        self._plain = self._plain[size:]
+        return size
+
+    def _unpack(self) -> None:
+        frame = self._frame = self._frame or self._begin()
         try:
-            size: int = self._reader.readinto(buffer)
+            self._plain = memoryview(frame.decompress(self._packed))
         except self._error as error:
             raise EOFError(str(error)) from error
-        return size
+        self._packed = b""
+        if frame.eof:
+            self._packed, self._frame = frame.unused_data, None
 
 
 def _json(path: Path, file: IO[bytes], key: str) -> Iterator[Given]:

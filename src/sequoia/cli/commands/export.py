@@ -84,11 +84,11 @@ def export(  # noqa: PLR0913 - the options of the command
     Whatever interrupts an export, Ctrl-C, a failing service, a full disk, kill -9 or a power cut: the same command with
     --resume goes on with it, and nothing is lost and nothing is there twice.
     """
-    with refusing():
-        begin = None if since is None else since_of(since)
     owner = connection.owner
     with connection.client(check=question.check) as client:
         endpoint = connection.collection(client, service, resource)
+        with refusing():
+            begin = None if since is None else since_of(since, endpoint.url)
         with _resumable(folder), refusing(), progress(f"Exporting {resource}") as shown:
             before = Manifest.read(folder) if resume else None
             made = exported(
