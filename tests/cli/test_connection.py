@@ -260,3 +260,14 @@ def test_no_option_takes_a_secret() -> None:
 def test_an_empty_option_is_a_mistake(connect: Connect) -> None:
     with pytest.raises(click.BadParameter, match="it is empty"):
         connect("--owner", "")
+
+
+@pytest.mark.parametrize("written", ["https://ann:s3cret@r.test/a", "https://ann:s3cr#et@r.test/a"])
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_password_in_the_url_of_the_registry_is_in_no_message(
+    home: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch, written: str, *, chosen: bool
+) -> None:
+    profiles(home, '[profiles.staging]\nregistry_url = "https://staging.test/services/a"\n')
+    monkeypatch.setenv("SEQUOIA_REGISTRY_URL", written)
+    with pytest.raises(Refusal, match=r"^SEQUOIA_REGISTRY_URL must be .* without a user name or password$"):
+        connect(*(["--profile", "staging"] if chosen else []))

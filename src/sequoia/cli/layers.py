@@ -164,6 +164,7 @@ def _check_agreement(environ: Layer, profile: Layer, name: str | None) -> None:
     there, here = profile.values.get("registry_url"), environ.values.get("registry_url")
     if there is not None and here is not None and there.rstrip("/") != here.rstrip("/"):
         variable = SETTINGS["registry_url"].variable
+        check("registry_url", here, variable)  # first: the sentence below shows it, and it may carry a password
         raise Refusal(
             f"{variable} is {here}, and the profile {name!r} is for {there}: unset the variables, or say which one is "
             "meant with --registry-url"
@@ -187,6 +188,8 @@ def check(name: str, value: str, where: str) -> None:
         try:
             check_http_url(value, where)
         except ValueError as error:
+            if "@" in value:  # where a password ends in it cannot be told for sure, so none of it is shown
+                raise Refusal(f"{where} must be an http or https URL without a user name or password") from error
             raise Refusal(str(error)) from error
     if name == "timeout":
         try:
