@@ -182,6 +182,7 @@ def check(name: str, value: str, where: str) -> None:
     Raises:
         Refusal: It does not.
     """
+    _check_text(value, where)
     if name == "auth" and value not in AUTHS:
         raise Refusal(f"{where}: there is no type of authentication {value!r}: {suggestion(value, AUTHS)}")
     if name == "registry_url":
@@ -203,3 +204,11 @@ def check(name: str, value: str, where: str) -> None:
             f"{where}: the URL of a proxy with a user name or password in it belongs in the variable SEQUOIA_PROXY, "
             "where it is not shown"
         )
+
+
+def _check_text(value: str, where: str) -> None:
+    if not value.strip():
+        raise Refusal(f"{where} is empty")
+    if not value.isprintable():  # a terminal may hand over bytes that are no UTF-8; the rest may be a password
+        wrong = next(one for one in value if not one.isprintable())
+        raise Refusal(f"{where} has a character in it that cannot be printed: {wrong!a}")
