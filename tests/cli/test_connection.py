@@ -287,3 +287,15 @@ def test_an_owner_that_is_empty_or_no_text_is_refused_whoever_says_it(
     done = run("browse", "metadata", "contents", "--owner", value)
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert run("config", "set", "one", f"owner={value}").exit_code == 2
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("command", ["copy", "diff"])
+@pytest.mark.parametrize(("owner", "told"), [(" ", "is empty"), ("\udcff", "has a character in it that cannot be")])
+def test_another_owner_that_is_empty_or_no_text_is_refused(
+    run: Callable[..., Result], sandbox: Sandbox, command: str, owner: str, told: str
+) -> None:
+    done = run(command, "metadata", "contents", "--to-owner", owner)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"Error: --to-owner {told}")
+    assert not sandbox.requests

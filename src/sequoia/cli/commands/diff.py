@@ -15,6 +15,7 @@ from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.failing import Refusal
 from sequoia.cli.formats import Output, formatted
+from sequoia.cli.layers import check
 from sequoia.cli.moving import counted, refusing
 from sequoia.cli.query import Question, querying
 from sequoia.criteria import Criteria
@@ -80,6 +81,8 @@ def diff(  # noqa: PLR0913 - the options of the command
         raise Refusal("diff compares two sides, so it takes two folders at most")
     if len(places) > 1:
         _check_unasked(question, options)
+    if options["to_owner"] is not None:
+        check("owner", options["to_owner"], "--to-owner")
     counts = {"left": 0, "right": 0, "changed": 0, "one": 0, "two": 0}
     with ExitStack() as stack, refusing():
         live = _Live(connection, service, resource, question, options, stack)
