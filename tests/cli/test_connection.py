@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from sequoia import AuthType
 from sequoia.cli.connection import Connection, connected
@@ -260,3 +261,41 @@ def test_no_option_takes_a_secret() -> None:
 def test_an_empty_option_is_a_mistake(connect: Connect) -> None:
     with pytest.raises(click.BadParameter, match="it is empty"):
         connect("--owner", "")
+
+
+@pytest.mark.parametrize("written", ["https://ann:s3cret@r.test/a", "https://ann:s3cr#et@r.test/a"])
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_password_in_the_url_of_the_registry_is_in_no_message(
+    home: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch, written: str, *, chosen: bool
+) -> None:
+    profiles(home, '[profiles.staging]\nregistry_url = "https://staging.test/services/a"\n')
+    monkeypatch.setenv("SEQUOIA_REGISTRY_URL", written)
+    with pytest.raises(Refusal, match=r"^SEQUOIA_REGISTRY_URL must be .* without a user name or password$"):
+        connect(*(["--profile", "staging"] if chosen else []))
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(("value", "told"), [(" ", "is empty"), ("\udcff", r"cannot be printed: '\\udcff'")])
+def test_an_owner_that_is_empty_or_no_text_is_refused_whoever_says_it(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, value: str, told: str
+) -> None:
+    monkeypatch.setenv("SEQUOIA_OWNER", value)
+    for command in (["browse", "metadata", "contents"], ["doctor"]):
+        done = run(*command)
+        assert done.exit_code == 2
+        assert re.fullmatch(f"Error: SEQUOIA_OWNER .*{told}\n", done.stderr)
+    done = run("browse", "metadata", "contents", "--owner", value)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert run("config", "set", "one", f"owner={value}").exit_code == 2
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("command", ["copy", "diff"])
+@pytest.mark.parametrize(("owner", "told"), [(" ", "is empty"), ("\udcff", "has a character in it that cannot be")])
+def test_another_owner_that_is_empty_or_no_text_is_refused(
+    run: Callable[..., Result], sandbox: Sandbox, command: str, owner: str, told: str
+) -> None:
+    done = run(command, "metadata", "contents", "--to-owner", owner)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"Error: --to-owner {told}")
+    assert not sandbox.requests

@@ -186,3 +186,21 @@ def test_a_date_that_nobody_sent_is_not_compared(connect: Connect, environ: obje
         assert "not compared" in checkup._compare_clocks(), date
     checkup._date = formatdate(1_800_000_000, usegmt=True), 1_800_000_030.0
     assert checkup._compare_clocks() == "within 60 seconds of the registry's"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://ann:s3cr#et@proxy:3128", "http://ann:12#et@proxy:3128", "http://ann:s3cr/et@proxy", "http://p:abc"],
+)
+def test_a_proxy_without_host_and_port_is_a_failed_step_that_shows_no_password(
+    run: Run, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("SEQUOIA_PROXY", proxy)
+    result = run("doctor")
+    lines = result.stdout.splitlines()
+
+    assert environ
+    assert result.exit_code == 2
+    assert "the proxy from SEQUOIA_PROXY has no URL with a valid host and port: write http://proxy" in lines[1]
+    assert {line.split()[0] for line in lines[2:]} == {"skipped"}
+    assert not any(part in result.output for part in ("s3cr", "12#", "et@"))

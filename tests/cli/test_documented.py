@@ -80,3 +80,11 @@ def test_every_option_and_variable_of_a_connection_is_in_the_table(run: Any) -> 
     missing = [one.name for one in SETTINGS.values() if not all(f"`{x}" in table for x in (one.option, one.variable))]
     assert missing == []
     assert all(f"`{variable}`" in section("Secrets") for variable in SECRETS.values())
+
+
+def test_every_section_says_something_and_its_links_lead_to_pages() -> None:
+    titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+    assert [title for title in titles if not section(title).strip()] == []
+    assert "(models.md)" in section("Typed models")
+    pages = re.findall(r"\]\(([\w-]+\.md)", PAGE)
+    assert [page for page in pages if not (Path(__file__).parents[2] / "docs" / page).is_file()] == []

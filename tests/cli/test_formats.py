@@ -255,3 +255,17 @@ def test_lists_of_simple_values_are_shown_with_commas() -> None:
     assert shown(["a", 1, True, None]) == "a, 1, true, "
     assert shown([{"a": 1}]) == '[{"a":1}]'
     assert shown([{"ref": "acme:a", "title": "A"}, {"ref": "acme:b"}]) == "acme:a, acme:b"
+
+
+def test_in_parquet_large_integers_beside_fractions_lose_no_digit(tmp_path: Path) -> None:
+    large = 2**60 + 1
+    rows: list[dict[str, Any]] = [
+        {"mixed": large, "whole": large, "small": 2**53, "listed": [large, 1.5]},
+        {"mixed": 1.5, "whole": 1, "small": 0.5},
+    ]
+    file = tmp_path / "found.parquet"
+    assert written("--output", str(file), rows=rows).exit_code == 0
+    assert pq.read_table(file).to_pylist() == [
+        {"mixed": str(large), "whole": large, "small": 2.0**53, "listed": [str(large), "1.5"]},
+        {"mixed": "1.5", "whole": 1, "small": 0.5, "listed": None},
+    ]

@@ -297,3 +297,10 @@ def test_a_wrong_name_has_the_nearest_right_one(run: Any, command: str) -> None:
     assert (done.exit_code, done.stderr.count("did you mean 'contents'?")) == (2, 1)
     done = run(command, "metadta", "contents")
     assert (done.exit_code, done.stderr.count("did you mean 'metadata'?")) == (2, 1)
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("more", [[], ["--explain"]])
+def test_a_field_to_count_by_that_is_no_text_is_refused(run: Any, more: list[str]) -> None:
+    done = run("count", "metadata", "contents", "--by", "\udcff", *more)
+    assert (done.exit_code, done.stderr) == (2, "Error: --by: '\\udcff' is not UTF-8 text\n")

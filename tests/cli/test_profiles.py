@@ -291,3 +291,20 @@ def test_ctrl_c_at_a_question_ends_with_one_sentence(sandbox: Sandbox) -> None:
     assert status == 130, seen
     assert seen.splitlines()[-1] == "Interrupted."
     assert "Traceback" not in seen
+
+
+@pytest.mark.parametrize("default", ['["x"]', "1", "{}"])
+def test_a_default_that_is_no_name_is_refused(run: Run, default: str) -> None:
+    config_file().parent.mkdir(parents=True)
+    config_file().write_text(f"default = {default}\n[profiles.x]\n", encoding="utf-8")
+    done = run("config", "list")
+    assert done.exit_code == 2
+    assert "the default is" in done.stderr
+
+
+def test_a_secret_is_not_asked_for_where_there_is_no_stdin(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("config", "set", "one", "client_id=x")
+    command = [sys.executable, "-m", "sequoia.cli", "config", "secret", "one"]
+    done = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "asked for on a terminal" in done.stderr

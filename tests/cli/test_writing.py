@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -316,3 +318,17 @@ def test_ndjson_is_read_line_by_line() -> None:
     found = resources_in(Stream(), "contents", "stdin")  # type: ignore[arg-type]
     assert next(found) == b'{"name": "a"}\n'
     assert next(found) == b'{"name": "b"}\n'
+
+
+@pytest.mark.parametrize("change", ["releaseYear=\udcff", "releaseYear=" + "[" * 5000, "title:=\udcff"])
+def test_a_change_that_cannot_be_read_is_refused(run: Any, films: list[str], change: str) -> None:
+    done = run("patch", "metadata", "contents", films[0], change)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+
+
+def test_an_import_without_stdin_is_refused(sandbox: Sandbox) -> None:
+    command = [sys.executable, "-m", "sequoia.cli", "import", "metadata", "contents", "-"]
+    done = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there is nothing on stdin" in done.stderr
+    assert writes(sandbox) == []

@@ -131,13 +131,19 @@ class Checkup:
             source = self._connection.where("proxy")
         else:
             self._proxy, source = _proxy_of_environment(self._url), "the environment"
+        if self._proxy and not _has_host_and_port(self._proxy):
+            # Of such a text nobody can say where its password ends, so none of it is shown.
+            raise _TroubleError(
+                f"the proxy from {source} has no URL with a valid host and port",
+                "write http://proxy.example.com:3128, with %23 for '#', %2F for '/' and %40 for '@' in a password",
+                MISUSED,
+            )
         return f"{without_user_info(self._proxy)} (from {source})" if self._proxy else "none"
 
     @property
     def _first_hop(self) -> tuple[str, int]:
         """Where connections go: to the proxy, or to the registry itself."""
-        url = self._proxy or self._url
-        scheme, host, port = origin(url if "://" in url else f"http://{url}")
+        scheme, host, port = origin(_with_scheme(self._proxy or self._url))
         return host, port or {"https": 443, "http": 80}.get(scheme, 1080)
 
     def _look_up_name(self) -> str:
@@ -312,7 +318,21 @@ def _proxy_of_environment(url: str) -> str | None:
     found = proxies.get(parts.scheme) or proxies.get("all")
     if not found or proxy_bypass(parts.hostname or ""):
         return None
-    return found if "://" in found else f"http://{found}"
+    return _with_scheme(found)
+
+
+def _with_scheme(url: str) -> str:
+    return url if "://" in url else f"http://{url}"
+
+
+def _has_host_and_port(proxy: str) -> bool:
+    """Whether the URL of a proxy says where it is; an '@' behind that is of a password with a '#', '/' or '?' in it."""
+    try:
+        parts = urlsplit(_with_scheme(proxy))
+        _, host, port = origin(_with_scheme(proxy))
+    except ValueError:
+        return False
+    return bool(host) and port != 0 and "@" not in f"{parts.path}{parts.query}{parts.fragment}"
 
 
 def _on_certificate(error: ssl.SSLCertVerificationError) -> str:

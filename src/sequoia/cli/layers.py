@@ -164,6 +164,7 @@ def _check_agreement(environ: Layer, profile: Layer, name: str | None) -> None:
     there, here = profile.values.get("registry_url"), environ.values.get("registry_url")
     if there is not None and here is not None and there.rstrip("/") != here.rstrip("/"):
         variable = SETTINGS["registry_url"].variable
+        check("registry_url", here, variable)  # first: the sentence below shows it, and it may carry a password
         raise Refusal(
             f"{variable} is {here}, and the profile {name!r} is for {there}: unset the variables, or say which one is "
             "meant with --registry-url"
@@ -181,12 +182,15 @@ def check(name: str, value: str, where: str) -> None:
     Raises:
         Refusal: It does not.
     """
+    _check_text(value, where)
     if name == "auth" and value not in AUTHS:
         raise Refusal(f"{where}: there is no type of authentication {value!r}: {suggestion(value, AUTHS)}")
     if name == "registry_url":
         try:
             check_http_url(value, where)
         except ValueError as error:
+            if "@" in value:  # where a password ends in it cannot be told for sure, so none of it is shown
+                raise Refusal(f"{where} must be an http or https URL without a user name or password") from error
             raise Refusal(str(error)) from error
     if name == "timeout":
         try:
@@ -200,3 +204,11 @@ def check(name: str, value: str, where: str) -> None:
             f"{where}: the URL of a proxy with a user name or password in it belongs in the variable SEQUOIA_PROXY, "
             "where it is not shown"
         )
+
+
+def _check_text(value: str, where: str) -> None:
+    if not value.strip():
+        raise Refusal(f"{where} is empty")
+    if not value.isprintable():  # a terminal may hand over bytes that are no UTF-8; the rest may be a password
+        wrong = next(one for one in value if not one.isprintable())
+        raise Refusal(f"{where} has a character in it that cannot be printed: {wrong!a}")

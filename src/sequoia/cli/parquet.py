@@ -26,9 +26,12 @@ Resource = Mapping[str, Any]
 _ROWS = 10_000  # of a row group
 _CHUNK = 1 << 20  # bytes
 _INT64 = 2**63
+_EXACT = 2**53  # the integers up to this one are doubles as well
 _TYPES = {
     frozenset({"bool"}): pa.bool_(),
     frozenset({"int"}): pa.int64(),
+    frozenset({"long"}): pa.int64(),
+    frozenset({"int", "long"}): pa.int64(),
     frozenset({"float"}): pa.float64(),
     frozenset({"int", "float"}): pa.float64(),
     frozenset({"timestamp"}): pa.timestamp("ms", tz="UTC"),
@@ -106,7 +109,7 @@ def _reading(type_: pa.DataType) -> Callable[[Any], Any]:
 
 
 def _kind(value: Any) -> str:
-    """`str`, `int` and so on; of a list, its items' kinds behind `list:`; `other` for what becomes JSON."""
+    """`str`, `int`, `long` and so on; of a list, its items' kinds behind `list:`; `other` for what becomes JSON."""
     if isinstance(value, list):
         kinds = {_kind(item) for item in value if item is not None}
         if any(kind.startswith(("list:", "other")) for kind in kinds):
@@ -114,8 +117,8 @@ def _kind(value: Any) -> str:
         return f"list:{','.join(sorted(kinds))}"
     if isinstance(value, str):
         return "timestamp" if _is_timestamp(value) else "str"
-    if isinstance(value, int) and not isinstance(value, bool) and not -_INT64 <= value < _INT64:
-        return "other"
+    if isinstance(value, int) and not -_EXACT <= value <= _EXACT:
+        return "long" if -_INT64 <= value < _INT64 else "other"
     return type(value).__name__ if isinstance(value, bool | int | float) else "other"
 
 

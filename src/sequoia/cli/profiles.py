@@ -71,7 +71,7 @@ class Profiles:
             raise Refusal(f"{file}: profiles are tables such as [profiles.production]")
         named = {name: _settings(table, f"{file}, profile {name!r}") for name, table in tables.items()}
         default = content.get("default")
-        if default is not None and default not in named:
+        if default is not None and (not isinstance(default, str) or default not in named):
             raise Refusal(f"{file}: the default is {default!r}: {suggestion(str(default), named)}")
         return cls(file, default, named)
 

@@ -20,7 +20,7 @@ from sequoia.criteria import Criteria
 from sequoia.error import CriteriaError
 from sequoia.expressions import Filter, raw, text
 
-__all__ = ["OPTIONS", "Question", "pointed", "querying"]
+__all__ = ["OPTIONS", "Question", "check_text", "pointed", "querying"]
 
 R = TypeVar("R")
 
@@ -99,7 +99,7 @@ class Question:
             Refusal: One of them asks nothing; the sentence says which, and where.
         """
         for name, value in options.items():
-            _check_text(f"--{name.replace('_', '-')}", value)
+            check_text(f"--{name.replace('_', '-')}", value)
         criteria = Criteria()
         written = _narrow(criteria, options)
         _link(criteria, options, written)
@@ -232,8 +232,12 @@ def _tried(option: str, make: Callable[[], R]) -> R:
         raise Refusal(f"{option}: {error}") from error
 
 
-def _check_text(option: str, value: Any) -> None:
-    """Refuse what no URL can carry: a terminal may hand over bytes that are no UTF-8."""
+def check_text(option: str, value: Any) -> None:
+    """See whether a text, or each of several, can be sent: a terminal may hand over bytes that are no UTF-8.
+
+    Raises:
+        Refusal: It is not.
+    """
     for one in value if isinstance(value, tuple) else (value,):
         if isinstance(one, str):
             try:

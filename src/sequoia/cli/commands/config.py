@@ -124,7 +124,7 @@ def secret(name: str, kind: str | None, delete: bool) -> None:
             raise Refusal(f"the keyring has no {chosen} of {name!r}")
         console.note(f"Deleted the {chosen} of {name!r} from the keyring.")
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise Refusal(f"the secret is asked for on a terminal; elsewhere, set {SECRETS[chosen]}")
     keep(name, chosen, ask(chosen, f"the profile {name!r}"))
     console.note(f"The keyring has the {chosen} of {name!r}.")

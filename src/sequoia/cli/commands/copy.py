@@ -12,6 +12,7 @@ from sequoia.cli.commands.import_ import repeatable
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import progress
 from sequoia.cli.failing import Refusal
+from sequoia.cli.layers import check
 from sequoia.cli.moving import Repeatable, finish, refusing
 from sequoia.cli.query import Question, querying
 from sequoia.transfer import copy as copied
@@ -49,6 +50,8 @@ def copy(  # noqa: PLR0913 - the options of the command
     """
     if to_owner is None and to_profile is None:
         raise Refusal("say where to copy to: --to-owner, --to-profile, or both")
+    if to_owner is not None:
+        check("owner", to_owner, "--to-owner")
     owner = connection.owner
     with ExitStack() as stack:
         client = stack.enter_context(connection.client(check=question.check))

@@ -13,7 +13,7 @@ from sequoia.cli.console import data
 from sequoia.cli.explaining import endpoint_code, quoted, script
 from sequoia.cli.failing import Failure
 from sequoia.cli.formats import Output, formatted
-from sequoia.cli.query import Question, querying
+from sequoia.cli.query import Question, check_text, querying
 from sequoia.criteria import Criteria
 
 __all__ = ["count"]
@@ -38,6 +38,7 @@ def count(  # noqa: PLR0913, PLR0917 - what a command line has
     connection: Connection,
 ) -> None:
     """Count the resources that fit: a number, or with --by a number for each value, as bars on a terminal."""
+    check_text("--by", by)
     fields = list(dict.fromkeys(name.strip() for one in by for name in one.split(",") if name.strip()))
     criteria = question.criteria.copy().skip_resources()
     criteria = criteria.facets(*fields) if fields else criteria.count()

@@ -15,6 +15,7 @@ from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.failing import Refusal
 from sequoia.cli.formats import Output, formatted
+from sequoia.cli.layers import check
 from sequoia.cli.moving import counted, refusing
 from sequoia.cli.query import Question, querying
 from sequoia.criteria import Criteria
@@ -24,6 +25,7 @@ from sequoia.validation import HISTORY
 
 __all__ = ["diff"]
 
+_PAGES = "perPage"
 _KINDS = {"left": "only left", "right": "only right", "changed": "changed"}
 
 
@@ -72,11 +74,15 @@ def diff(  # noqa: PLR0913 - the options of the command
     """Compare two exports, or an export with what the service has now, or two owners or platforms.
 
     Each FOLDER is that of an export, or a file of JSON or Parquet. With one, the right side is what the service has,
-    asked as the export was; without any, the sides are the connection's owner, and --to-owner, --to-profile. Exit
-    status 0: they are the same; 1: they differ.
+    asked as the export was, so that only a file of no export takes a question; without any, the sides are the
+    connection's owner, and --to-owner, --to-profile. Exit status 0: they are the same; 1: they differ.
     """
     if len(places) > 2:
         raise Refusal("diff compares two sides, so it takes two folders at most")
+    if len(places) > 1:
+        _check_unasked(question, options)
+    if options["to_owner"] is not None:
+        check("owner", options["to_owner"], "--to-owner")
     counts = {"left": 0, "right": 0, "changed": 0, "one": 0, "two": 0}
     with ExitStack() as stack, refusing():
         live = _Live(connection, service, resource, question, options, stack)
@@ -131,8 +137,10 @@ class _Live:
     def there(self, *, against: bool) -> _Side:
         """What the right side sees; asked as the export was that it is held against."""
         criteria, source = self._criteria, self._asked
-        if against and source is not None and source.manifest is not None and not str(criteria):
-            criteria = source.manifest.criteria()
+        if against and source is not None and source.manifest is not None:
+            if _narrowed(criteria):
+                raise Refusal("a folder is compared as it was exported: leave out the question")
+            criteria = _with_pages_of(criteria, source.manifest.criteria())
         profile = self._options["to_profile"]
         other = self._connection if profile is None else Connection.of_profile(profile)
         owner = self._options["to_owner"] or other.told.values.get("owner") or self._connection.owner
@@ -149,6 +157,31 @@ class _Live:
         fields = criteria.get_criteria_params().get("fields")
         asked = fields.split(",") if isinstance(fields, str) else None
         return _Side(f"{owner} at {endpoint.url}", owner, asked, ((str(one.get("ref")), one) for one in scan))
+
+
+def _narrowed(criteria: Criteria) -> bool:
+    """Whether more is asked than how many resources are in a page, which changes no result."""
+    return bool(criteria.get_criteria_params().keys() - {_PAGES})
+
+
+def _with_pages_of(asked: Criteria, exported: Criteria) -> Criteria:
+    """The question of an export in pages of the size that is asked for now, if one is."""
+    if _PAGES not in asked.get_criteria_params():
+        return exported
+    made = asked.copy()
+    for entry in exported.criterion_entries:
+        if entry.parameter != _PAGES:
+            made.add_criterion(entry)
+    return made
+
+
+def _check_unasked(question: Question, options: Mapping[str, Any]) -> None:
+    """Refuse what two folders have no use for: a result that only seems to follow it would be a wrong one."""
+    if _narrowed(question.criteria):
+        raise Refusal("two folders are compared as they were exported: leave out the question")
+    for option in ("to_owner", "to_profile"):
+        if options[option] is not None:
+            raise Refusal(f"two folders are compared without a service: leave out --{option.replace('_', '-')}")
 
 
 def _resource(where: str, found: dict[str, Any] | bytes) -> dict[str, Any]:

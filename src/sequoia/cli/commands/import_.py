@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from sequoia.cli.arguments import on_resource
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
+from sequoia.cli.inputs import opened
 from sequoia.cli.moving import Repeatable, again, finish, free_name, refusing
 from sequoia.endpoint import Endpoint
 from sequoia.error import ClientError
@@ -69,7 +69,7 @@ def import_(  # noqa: PLR0913 - the options of the command
 def _source(path: str, endpoint: Endpoint, kind: Kind | None, stack: ExitStack) -> Source:
     described = endpoint.descriptor
     if path == "-":
-        path = stack.enter_context(spooled(sys.stdin.buffer)).name
+        path = stack.enter_context(spooled(stack.enter_context(opened(path)))).name
     return Source.of(path, columns_of(described), kind, described.plural_name)
 
 

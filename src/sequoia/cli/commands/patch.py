@@ -12,6 +12,7 @@ from sequoia.cli.arguments import full_ref, on_resource
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.failing import Failure, Refusal, refusing
 from sequoia.cli.formats import Output, formatted
+from sequoia.cli.query import check_text
 from sequoia.descriptor import FieldType, ResourceType
 from sequoia.error import NotFound, ResourceNotFound
 
@@ -68,6 +69,7 @@ def changes_of(resource: ResourceType, given: Sequence[str], merge: dict[str, An
     Raises:
         Refusal: One of them is none, or two contradict each other.
     """
+    check_text("FIELD=VALUE", tuple(given))
     for one in given:
         path, equals, value = one.partition("=")
         as_json = path.endswith(":")
@@ -104,7 +106,7 @@ def _typed(field: FieldType | None, value: str, one: str) -> Any:
     if field.type in _TYPED or (field.fields and not field.is_map):
         try:
             return msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return value  # the check says better what is expected
     return value
 
