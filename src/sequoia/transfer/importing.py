@@ -239,6 +239,8 @@ def _made(preparer: Preparer, given: Given, report: Report) -> dict[str, Any] | 
     if isinstance(resource, dict) and resource.get("deletedAt") is not None:
         report.deleted += 1
         return None
+    if given.fault:
+        return InvalidResource(given.fault)
     try:
         made = preparer.prepared(resource)
     except InvalidResource as error:

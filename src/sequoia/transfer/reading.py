@@ -47,10 +47,12 @@ class Given(NamedTuple):
     Attributes:
         where: The file and the line, or the number in the file.
         resource: A dict; bytes, where it is no JSON object.
+        fault: Why it is none, where more is known than that.
     """
 
     where: str
     resource: dict[str, Any] | bytes
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -273,22 +275,29 @@ def _csv(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Giv
         table = [known.get(name, Column(name, "text")) for name in names]
         for record in records:
             if record:
-                yield Given(f"{path}, line {records.line_num}", _row(path, records.line_num, table, record))
+                yield _row(f"{path}, line {records.line_num}", table, record)
     except (csv.Error, UnicodeDecodeError) as error:
         raise TransferError(f"{path} cannot be read as CSV: {error}", error) from error
     finally:
         text.detach()  # whoever opened the file closes it
 
 
-def _row(path: Path, line: int, table: Sequence[Column], record: Sequence[str]) -> dict[str, Any]:
+def _row(where: str, table: Sequence[Column], record: Sequence[str]) -> Given:
+    """A row as a resource; one with a fault as its text, because what could be read of it would be only a part."""
     if len(record) != len(table):
-        raise TransferError(f"{path}, line {line}: {len(record)} cells, but there are {len(table)} columns")
+        return Given(where, _as_text(record), f"{len(record)} cells, but there are {len(table)} columns")
     try:
         other = next((rest_of(cell) for column, cell in zip(table, record, strict=True) if column.name == OTHER), None)
         row = [None if one.name == OTHER else from_cell(one, cell) for one, cell in zip(table, record, strict=True)]
     except ValueError as error:
-        raise TransferError(f"{path}, line {line}: {error}", error) from error
-    return from_row(table, row, other)
+        return Given(where, _as_text(record), str(error))
+    return Given(where, from_row(table, row, other))
+
+
+def _as_text(record: Sequence[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(record)
+    return text.getvalue().encode()
 
 
 def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Given]:

@@ -20,7 +20,7 @@ from sequoia.cli.moving import counted, refusing
 from sequoia.cli.query import Question, querying
 from sequoia.criteria import Criteria
 from sequoia.names import json_key
-from sequoia.transfer import Comparison, Difference, Source, compare
+from sequoia.transfer import Comparison, Difference, Given, Source, compare
 from sequoia.validation import HISTORY
 
 __all__ = ["diff"]
@@ -123,7 +123,7 @@ class _Live:
             raise Refusal(f"there is no file or folder {path}")
         source = self._asked = Source.of(path, key=json_key(self._names[1]))
         manifest = source.manifest
-        found = ((given.where, _resource(given.where, given.resource)) for given in source)
+        found = ((given.where, _resource(given)) for given in source)
         if manifest is None:
             return _Side(path, None, None, found)
         return _Side(path, manifest.owner, manifest.fields, found)
@@ -184,9 +184,10 @@ def _check_unasked(question: Question, options: Mapping[str, Any]) -> None:
             raise Refusal(f"two folders are compared without a service: leave out --{option.replace('_', '-')}")
 
 
-def _resource(where: str, found: dict[str, Any] | bytes) -> dict[str, Any]:
+def _resource(given: Given) -> dict[str, Any]:
+    found = given.resource
     if not isinstance(found, dict):
-        raise Refusal(f"{where}: this is not the JSON of a resource: {found[:80]!r}")
+        raise Refusal(f"{given.where}: {given.fault or f'this is not the JSON of a resource: {found[:80]!r}'}")
     return found
 
 
