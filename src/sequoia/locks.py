@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Generic, TypeVar
 
 from sequoia.error import AuthorisationError, ClientError, DecodeError, RequestError
@@ -31,16 +32,44 @@ class Renewals(Generic[Lock]):
 
     Args:
         lock: Held by whoever renews.
+        held: Whether somebody holds it.
+        whose: Tells threads, or tasks, from each other.
 
     Attributes:
         lock: The same.
         failures: How many renewals have failed; read it before waiting for the lock, for `check`.
     """
 
-    def __init__(self, lock: Lock) -> None:
+    def __init__(self, lock: Lock, held: Callable[[], bool], whose: Callable[[], object]) -> None:
         self.lock = lock
         self.failures = 0
+        self._held = held
+        self._whose = whose
+        self._asking: object = None
         self._error: ClientError | None = None
+
+    def check_circle(self) -> None:
+        """Refuse to wait for oneself; called before waiting for the lock.
+
+        Raises:
+            ClientError: Whoever calls is asking for the token already.
+        """
+        # Ctrl-C may come before `asking` has ended, so the name alone proves nothing.
+        if self._asking is not None and self._asking == self._whose() and self._held():
+            raise ClientError(
+                "an event hook sends a request with the client that called it, or with another one of the same "
+                "credentials, and that request would wait for the very token that is being asked for: use other "
+                "credentials in the hook, or send it afterwards"
+            )
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around the request for a token; called under the lock."""
+        self._asking = self._whose()
+        try:
+            yield
+        finally:
+            self._asking = None
 
     def fail(self, error: ClientError) -> None:
         """A renewal has failed; called under the lock."""
@@ -59,9 +88,10 @@ _RENEWALS: dict[tuple[int, TokenKey], Renewals[threading.Lock]] = {}
 
 def renewals(key: TokenKey) -> Renewals[threading.Lock]:
     """Those with these credentials."""
-    return _RENEWALS.setdefault((os.getpid(), key), Renewals(threading.Lock()))
+    lock = threading.Lock()
+    return _RENEWALS.setdefault((os.getpid(), key), Renewals(lock, lock.locked, threading.get_ident))
 
 
 def own_renewals() -> Renewals[AbstractContextManager[bool]]:
     """Those of a client whose token nobody else uses; the lock is reentrant, so that `OwnToken` notices a circle."""
-    return Renewals(threading.RLock())
+    return Renewals(threading.RLock(), bool, threading.get_ident)

@@ -267,6 +267,7 @@ class Sender:
         """A token that is current and not the refused one; whoever comes second finds the one that the first got."""
         key = self._credential.key
         turns = self._own_renewals if key is None else renewals(key)
+        turns.check_circle()
         failures = turns.failures
         with turns.lock:
             if refused is not None:
@@ -279,7 +280,7 @@ class Sender:
             if not isinstance(renewal, Call):
                 return renewal
             try:
-                with self._claim():
+                with self._claim(), turns.asking():
                     return self._granted(renewal, operation)
             except SHARED_FAILURES as error:
                 turns.fail(error)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from opentelemetry import trace
@@ -21,7 +22,7 @@ from tests.contract.data import content, load_contents, sent
 from tests.contract.servers import Arrived, Served, as_json, registry
 
 from sequoia import AsyncClient, AuthType, Client, InstantClock, field, where
-from sequoia.error import ConnectionError, NotFound, ServerError
+from sequoia.error import ClientError, ConnectionError, NotFound, ServerError
 from sequoia.sandbox import Fault, Sandbox
 
 Hook = Callable[[Any], Any]
@@ -98,6 +99,47 @@ def test_what_a_hook_raises_is_raised_and_nothing_is_sent_again(hooking: Hooking
     assert len(sent(sandbox)) == 1
     sandbox.faults.clear()
     assert client.metadata.contents.browse(owner).resources == []
+
+
+def test_a_hook_that_waits_for_the_token_that_is_being_asked_for_is_refused(sandbox: Sandbox, owner: str) -> None:
+    def ask(request: httpx2.Request) -> None:
+        if request.url.path == "/oauth/token" and known:
+            known[0].metadata.contents.browse(owner)
+
+    known: list[Client] = []
+    with sandbox.client(event_hooks={"request": [ask]}) as client:
+        known.append(client)
+        for _ in range(2):
+            sandbox.expire_tokens()
+            with pytest.raises(ClientError, match="would wait for the very token that is being asked for"):
+                client.metadata.contents.browse(owner)
+        known.clear()
+        assert client.metadata.contents.browse(owner).resources == []
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_hook_of_a_task_that_waits_for_its_own_token_is_refused(sandbox: Sandbox, owner: str, backend: str) -> None:
+    async def ask(request: httpx2.Request) -> None:
+        if request.url.path == "/oauth/token" and known:
+            await known[0].metadata.contents.browse(owner)
+
+    async def main() -> None:
+        async with AsyncClient(
+            sandbox.registry_url,
+            grant_client_id=sandbox.client_id,
+            grant_client_secret=sandbox.client_secret,
+            event_hooks={"request": [ask]},
+        ) as client:
+            known.append(client)
+            for _ in range(2):
+                sandbox.expire_tokens()
+                with pytest.raises(ClientError, match="would wait for the very token that is being asked for"):
+                    await client.metadata.contents.browse(owner)
+            known.clear()
+            assert (await client.metadata.contents.browse(owner)).resources == []
+
+    known: list[AsyncClient] = []
+    anyio.run(main, backend=backend)
 
 
 def test_what_a_hook_shows_by_default_holds_no_secret(hooking: Hooking, sandbox: Sandbox, owner: str) -> None:

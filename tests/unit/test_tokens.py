@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from typing import Any
 
 import pytest
 
-from sequoia.error import HttpError, ServerError
+from sequoia.error import ClientError, HttpError, ServerError
 from sequoia.locks import Renewals, renewals
 from sequoia.tokens import MAX_LIFETIME, MemoryTokenStore, SharedTokenStore, Token, TokenKey, lifetime
 
@@ -66,7 +67,7 @@ def test_a_store_in_memory_stays_in_its_process() -> None:
 
 
 def test_a_failure_is_shared_by_who_came_before_it_and_by_nobody_else() -> None:
-    turns = Renewals(None)
+    turns = Renewals(None, bool, object)
     before = turns.failures
     turns.check(before)
     failed = ServerError("down", 503)
@@ -77,6 +78,20 @@ def test_a_failure_is_shared_by_who_came_before_it_and_by_nobody_else() -> None:
         turns.check(before)
     assert caught.value is not failed
     assert (caught.value.tries, caught.value.status_code) == (4, 503)
+
+
+def test_nobody_is_taken_for_waiting_for_himself_who_does_not_hold_the_lock() -> None:
+    lock = threading.Lock()
+    turns = Renewals(lock, lock.locked, threading.get_ident)
+    with turns.asking():  # as after a Ctrl-C that came before the end
+        turns.check_circle()
+        with lock, pytest.raises(ClientError, match="would wait for the very token"):
+            turns.check_circle()
+        others = Renewals(lock, lock.locked, object)
+        with lock, others.asking():
+            others.check_circle()
+    with lock:
+        turns.check_circle()
 
 
 def test_the_lock_of_a_renewal_is_the_same_for_the_same_credentials() -> None:

@@ -13,6 +13,10 @@ __all__ = ["own_renewals", "renewals"]
 _RENEWALS: RunVar[dict[TokenKey, Renewals[anyio.Lock]]] = RunVar("sequoia_renewals")
 
 
+def _task() -> int:
+    return anyio.get_current_task().id
+
+
 def renewals(key: TokenKey) -> Renewals[anyio.Lock]:
     """Those with these credentials in the event loop that runs."""
     try:
@@ -20,9 +24,10 @@ def renewals(key: TokenKey) -> Renewals[anyio.Lock]:
     except LookupError:
         known = {}
         _RENEWALS.set(known)
-    return known.setdefault(key, Renewals(anyio.Lock()))
+    return known.setdefault(key, own_renewals())
 
 
 def own_renewals() -> Renewals[anyio.Lock]:
     """Those of a client whose token nobody else uses."""
-    return Renewals(anyio.Lock())
+    lock = anyio.Lock()
+    return Renewals(lock, lock.locked, _task)

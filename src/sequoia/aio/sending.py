@@ -269,6 +269,7 @@ class AsyncSender:
         """A token that is current and not the refused one; whoever comes second finds the one that the first got."""
         key = self._credential.key
         turns = self._own_renewals if key is None else renewals(key)
+        turns.check_circle()
         failures = turns.failures
         async with turns.lock:
             if refused is not None:
@@ -281,7 +282,7 @@ class AsyncSender:
             if not isinstance(renewal, Call):
                 return renewal
             try:
-                with await self._claim():
+                with await self._claim(), turns.asking():
                     return await self._granted(renewal, operation)
             except SHARED_FAILURES as error:
                 turns.fail(error)
