@@ -85,6 +85,22 @@ class Scan(Generic[T]):
         """How many resources there were when they were counted; None where they were not."""
         return self._meter.total
 
+    def partitions(self) -> list[dict[str, Any]]:
+        """What is left of the scan as checkpoints of a partition each, to be read in other processes or machines.
+
+        Each of them goes through JSON and pickle, and `scan(..., resume=one)` with the same question hands out that
+        partition. Together they are what this scan would hand out from here on, each resource once; this scan stays
+        where it is. How many there are depends on `workers`: about four for each, so that all are busy to the end.
+        Whoever reads them does so at a pace of his own: `max_rate` and `max_concurrency` are those of one client.
+
+        Raises:
+            ClientError: The resources cannot be counted.
+        """
+        if self._ledger.parts is None:
+            self._ledger.begin(self._surveyed(self._way.begin(self._way.operation)))
+        _, parts = self._ledger.saved()
+        return [self._scanning.checkpoint(0, None, [part]) for part in parts or ()]
+
     def close(self) -> None:
         """Stop the workers and wait until they have ended. A later loop goes on all the same, with new ones."""
         self._run = _none

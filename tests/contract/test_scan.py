@@ -522,6 +522,27 @@ def test_a_query_that_the_service_refuses(client: Client, sandbox: Sandbox) -> N
         list(client.metadata.contentz.scan("acme"))
 
 
+# Elsewhere
+
+
+@EVERY_WAY
+def test_its_partitions_can_be_read_elsewhere(
+    catalogue: tuple[Client, list[str]], owner: str, way: dict[str, Any]
+) -> None:
+    client, stored = catalogue
+    scan = partial(client.metadata.contents.scan, owner, small(), **way)
+    whole = scan()
+    parts = [json.loads(json.dumps(part)) for part in whole.partitions()]
+    assert (len(parts) > 2) == (way.get("workers", 1) > 1)
+    assert sorted(ref for part in parts for ref in refs(scan(resume=part))) == stored
+    # It has not been touched, and gives what is left at any moment.
+    found = refs(islice(whole, 50))
+    found += [ref for part in whole.partitions() for ref in refs(scan(resume=part))]
+    assert sorted(found) == stored
+    list(whole)
+    assert whole.partitions() == []
+
+
 # Going on
 
 
