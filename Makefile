@@ -11,8 +11,8 @@ ORIGINALS := 4.4.0 async-0.4.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo docs test test-all fuzz soak lint audit types format bench bench-fast bench-growth plots wheel originals \
-	coverage clean
+.PHONY: help demo docs test spark test-all fuzz soak lint audit types format bench bench-fast bench-growth plots wheel \
+	originals coverage clean
 
 help:
 	@echo "make demo      the SDK's main job against a sandbox on this machine, step by step"
@@ -27,11 +27,12 @@ help:
 	@echo "make docs      the documentation site, into site/; open site/index.html, no server is needed"
 	@echo "make coverage  the tests with line and branch coverage"
 	@echo "make originals the virtual environments with the original SDKs, which test, bench and coverage need"
+	@echo "make spark     the one with Spark, which test and coverage need"
 
 demo: wheel
 	@$(BIN)/python -m sequoia.demo
 
-test: wheel originals
+test: wheel originals spark
 	$(BIN)/python -m pytest $(PYTEST)
 
 # The wheel goes over the one that is installed: tests and demo run what a user gets, never the source folder.
@@ -50,6 +51,21 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-dev.txt || \
 		{ echo "pip could not install what is needed; it takes its packages from PyPI: is it within reach?"; exit 2; }
 	@touch $@
+
+# Spark is 500 MB and wants Java. Where there is none, .ready says so, and its tests are skipped with that reason.
+spark: wheel .venv-spark/.ready
+	@[ -s .venv-spark/.ready ] || \
+		.venv-spark/bin/python -m pip install --quiet --no-deps --force-reinstall dist/*.whl
+
+.venv-spark/.ready: tests/spark/requirements.txt constraints.txt
+	@echo "building $(@D) ..."
+	@mkdir -p $(@D)
+	@if command -v java >/dev/null; then \
+		$(PYTHON) -m venv --clear $(@D) && \
+		$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --requirement $< || \
+			{ echo "pip could not install what is needed; it takes its packages from PyPI: is it within reach?"; exit 2; }; \
+		: > $@; \
+	else echo "Spark needs Java, and java is not on the PATH" | tee $@; fi
 
 # A Python counts as found on the PATH, or where pyenv and uv keep theirs, if it can make virtual environments.
 FIND_PYTHON = found=; \
@@ -148,7 +164,7 @@ docs: .venv-docs/.ready
 		{ echo "pip could not install what is needed; it takes its packages from PyPI: is it within reach?"; exit 2; }
 	@touch $@
 
-coverage: wheel originals
+coverage: wheel originals spark
 	$(BIN)/coverage run -m pytest $(PYTEST)
 	$(BIN)/coverage report
 

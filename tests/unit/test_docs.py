@@ -47,7 +47,7 @@ _VARIABLES = (
     "SEQUOIA_USERNAME",
     "SEQUOIA_PASSWORD",
 )
-_NOT_RUN_AT_MOST = 0
+_NOT_RUN_AT_MOST = 1  # tests/spark runs it
 
 Stored = Callable[[], dict[str, int | None]]
 
