@@ -98,6 +98,20 @@ def test_whatever_is_written_is_read_again(
     assert [exact(one) for one in found] == [exact(one) for one in resources]
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_a_large_number_that_was_exported_can_be_stored_again(tmp_path: Path, form: str) -> None:
+    # As whole numbers the platform would refuse them: it has no exact ones of that size.
+    numbers = [1e20, 2.0**53, -(2.0**55), 2.0**53 - 1, 1.5]
+    resources = [{"number": number, "numbers": numbers} for number in numbers]
+    written(tmp_path, manifest(format=form, columns=COLUMNS), resources)
+    found = [given.resource for given in Source.of(tmp_path)]
+    assert found == resources
+    for one in found:
+        assert isinstance(one, dict)
+        for number in (one["number"], *one["numbers"]):
+            assert isinstance(number, float) or abs(number) < 2**53
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """Files of every kind that are as they should be."""
