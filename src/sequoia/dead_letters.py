@@ -15,10 +15,11 @@ import msgspec
 
 from sequoia.files import whole
 
-__all__ = ["DeadLetters", "read_dead_letters", "replaced_whole"]
+__all__ = ["LONGEST_LINE", "DeadLetters", "read_dead_letters", "replaced_whole"]
 
-# Bytes of a line, many times what a service takes as one resource: a file of anything else must not fill the memory.
 LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line of JSON, many times what a service takes as one resource: a file of anything else must not fill the
+memory."""
 
 
 class DeadLetters:

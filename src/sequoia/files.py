@@ -1,4 +1,7 @@
-"""Files that are written whole: one has its name when all of it is on disk, and until then what was there before is."""
+"""What all files have in common: how one is written whole, and what stands around the text in one.
+
+A file that is written whole has its name when all of it is on disk; until then, what was there before has it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["whole"]
+__all__ = ["BLANK", "whole"]
+
+BLANK = b"\xef\xbb\xbf \t\r\n"
+"""The bytes around JSON that are no part of it: blanks, and the byte order mark that editors on Windows write."""
 
 _PRIVATE = 0o600
 _ANY = 0o666  # less what the umask takes away, as for every new file

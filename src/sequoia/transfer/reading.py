@@ -23,6 +23,7 @@ from typing import IO, Any, BinaryIO, Literal, NamedTuple
 import msgspec
 
 from sequoia.dead_letters import LONGEST_LINE
+from sequoia.files import BLANK
 from sequoia.transfer.columns import OTHER, from_cell, from_row, rest_of
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.manifest import MANIFEST, Column, Manifest
@@ -33,7 +34,6 @@ Kind = Literal["json", "csv"]
 _BROKEN = (msgspec.DecodeError, UnicodeError, RecursionError)
 _UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile)
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
-_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte order mark among it
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -210,7 +210,7 @@ def _json(path: Path, file: IO[bytes], key: str) -> Iterator[Given]:
         line = _line(path, file, number)
         if not line:
             return
-        text = line.strip(_BLANK)
+        text = line.strip(BLANK)
         if not text:
             continue
         found = _decoded(text)
