@@ -12,6 +12,7 @@ import io
 import os
 import shutil
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -263,8 +264,40 @@ def _whole(path: Path, text: bytes, key: str) -> Iterator[Given]:
         yield Given(f"{path}, resource {number}", _letter(_decoded(item)))
 
 
+class _LongCells:
+    """Room for long cells in the csv module, whose limit is one for the whole process, and belongs to the program.
+
+    It is never lowered, is raised as long as somebody reads, and then is again what it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # what a garbage collection closes may come here in the middle
+        self._readers = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._before = csv.field_size_limit()
+                csv.field_size_limit(max(self._before, _FIELDS))
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0 and csv.field_size_limit() == _FIELDS:  # nobody else has changed it meanwhile
+                csv.field_size_limit(self._before)
+
+
+_long_cells = _LongCells()
+
+
 def _csv(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
-    csv.field_size_limit(_FIELDS)
+    with _long_cells:
+        yield from _rows(path, file, columns)
+
+
+def _rows(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     records = csv.reader(text, strict=True)
     try:
