@@ -11,7 +11,7 @@ import msgspec
 from sequoia.dead_letters import replaced_whole
 from sequoia.error import ClientError, HttpError, RequestError, too_deep
 
-__all__ = ["BulkReport", "Result"]
+__all__ = ["BulkReport", "Result", "report_of", "untold"]
 
 _LONGEST = 2000  # characters of a resource that cannot be made JSON, or of an error's message
 
@@ -73,13 +73,15 @@ class BulkReport:
         deleted: How many were deleted; one that was not there counts, too.
         failures: How many were not.
         failed: The results of those: all of them, but where they are handed out as they come (`on_result`,
-            `dead_letters`) only the first thousand.
+            `dead_letters`) only the first thousand. After an interruption those that `on_result` was not told of
+            follow, which are the last `failures` less the number that it was told of.
         not_sent: How many of the failures were read from the source but never sent, because the work was stopped.
         requests: How many requests were sent, those that renewed a token not counted.
         retried: How many of them repeated one that had failed.
         bytes: Bytes of JSON (for deletes: of refs) of all resources that were read from the source.
         seconds: How long it took.
         complete: Whether the source was read to its end.
+        deletes: Whether resources were to be deleted, not stored.
     """
 
     stored: int
@@ -92,6 +94,7 @@ class BulkReport:
     bytes: int
     seconds: float
     complete: bool
+    deletes: bool = False
 
     @property
     def ok(self) -> bool:
@@ -120,12 +123,33 @@ class BulkReport:
         return len(self.failed)
 
     def __str__(self) -> str:
-        done = f"deleted {self.deleted:,}" if self.deleted else f"stored {self.stored:,}"
+        done = f"deleted {self.deleted:,}" if self.deletes else f"stored {self.stored:,}"
         repeated = f", {self.retried:,} of them repeated" if self.retried else ""
         sentence = f"{done} in {self.seconds:.1f} s with {self.requests:,} requests{repeated}; {self.failures:,} failed"
         if self.not_sent:
             sentence += f", {self.not_sent:,} of them not sent"
         return sentence if self.complete else f"{sentence}; stopped before the end of the source"
+
+
+def report_of(error: BaseException) -> BulkReport | None:
+    """The report that goes with what ended a bulk write; None where it ended before it began."""
+    report = getattr(error, "report", None)
+    return report if isinstance(report, BulkReport) else None
+
+
+def untold(error: BaseException, told: int) -> tuple[Result, ...]:
+    """The failures of a bulk write that are told by the report of the error that ended it, and by nothing else.
+
+    Nobody waits for what is under way when somebody presses Ctrl-C, and `on_result` hears no more then.
+
+    Args:
+        error: What ended it.
+        told: How many failures `on_result` was told of.
+    """
+    report = report_of(error)
+    if report is None:
+        return ()
+    return report.failed[max(0, len(report.failed) - max(0, report.failures - told)) :]
 
 
 def _kept(resource: Any) -> bytes | str:
