@@ -148,6 +148,8 @@ class Endpoint(Collection):
 
         Raises:
             ReferencesMismatchException: The body is not the resource `ref`; nothing was sent.
+            InvalidResource: It was read with only some of its fields, so the others would be deleted: `createdAt` and
+                `updatedAt` are not both there beside something else that only the service sets; nothing was sent.
             NotMatchingVersion: Somebody else has changed it since.
         """
         call = self._path.update(owner, json, ref, version)

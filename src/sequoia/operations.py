@@ -19,7 +19,7 @@ from sequoia.criteria import Criteria, Params
 from sequoia.descriptor import ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
 from sequoia.names import encode_ref, json_key, url_segment
-from sequoia.payload import NO_JSON, as_json, check_reference, encode, have_identity, resources_of
+from sequoia.payload import NO_JSON, as_json, check_reference, check_whole, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
@@ -109,16 +109,29 @@ class ResourcePath(msgspec.Struct, frozen=True):
 
         Raises:
             ReferencesMismatchException: The body is another resource than `ref`.
+            InvalidResource: It is the part of a resource that a read with `fields` gave.
             ValueError: It is not exactly one resource, or `version` is no version.
         """
+        resource = self._one(value, ref, version)
+        check_whole(resource, ref)
+        return self._put(owner, resource, ref, version)
+
+    def rewrite(self, owner: str | None, resource: dict[str, Any], ref: str, version: str) -> Call:
+        """The same for a resource that is known to be whole, because it was read just now; errors likewise."""
+        return self._put(owner, self._one(resource, ref, version), ref, version)
+
+    def _one(self, value: Any, ref: str, version: str) -> dict[str, Any]:
         if not isinstance(version, str) or not version or not version.isascii() or _QUOTES.search(version):
             raise ValueError(f"update needs the version that the resource was read with, not {version!r}")
         resources = resources_of(value, self.key)
         if len(resources) != 1:
             raise ValueError(f"update takes one resource, not {len(resources)}")
         check_reference(resources[0], ref)
+        return resources[0]
+
+    def _put(self, owner: str | None, resource: dict[str, Any], ref: str, version: str) -> Call:
         url = with_query(f"{self.url}/{encode_ref(ref)}", _owner(owner))
-        return self._call("PUT", url, encode(resources, self.key), headers={"If-Match": f'"{version}"'})
+        return self._call("PUT", url, encode([resource], self.key), headers={"If-Match": f'"{version}"'})
 
     def delete(self, owner: str | None, refs: Refs) -> list[Call]:
         """`DELETE <collection>/<ref>,<ref>...`; never without a ref."""

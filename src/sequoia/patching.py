@@ -21,6 +21,9 @@ __all__ = ["Changes", "Patch", "merged"]
 
 _log = logging.getLogger(__name__)
 
+# What shows that a resource is whole: nobody writes these by hand.
+_OF_THE_WHOLE = ("version", "createdAt", "updatedAt")
+
 Resource = dict[str, Any]
 Changes = Mapping[str, Any] | Callable[[Resource], Resource | None]
 """What to change: a JSON Merge Patch, or a function of the resource."""
@@ -99,7 +102,7 @@ class Patch:
         if _canonical(changed) == _canonical(found):
             return None
         self._sent = changed
-        return self._path.update(self._owner, changed, self._ref, version)
+        return self._path.rewrite(self._owner, changed, self._ref, version)
 
     def refused(self, error: HttpError) -> ClientError | None:
         """What to raise after an update was refused: `error`, a better one, or None to read and update again."""
@@ -123,8 +126,12 @@ class Patch:
             raise TypeError(f"the function must return the resource, or None, not {changed!r:.80}")
         _check_identity(self._ref, changed)
         # A partial body would wipe what is not in it.
-        if changed.get("version") != found["version"]:
-            raise ValueError("the function must return the whole resource as it got it, changed: its version is gone")
+        gone = [name for name in _OF_THE_WHOLE if name in found and name not in changed]
+        if gone or changed["version"] != found["version"]:
+            told = (
+                f"{' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone" if gone else "its version is another"
+            )
+            raise ValueError(f"the function must return the whole resource as it got it, changed: {told}")
         return changed
 
     def _content(self, resource: Resource) -> bytes:

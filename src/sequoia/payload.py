@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ __all__ = [
     "Encoded",
     "as_json",
     "check_reference",
+    "check_whole",
     "encode",
     "encoded_resource",
     "have_identity",
@@ -31,6 +32,8 @@ _CONTAINERS = frozenset({dict, list, tuple})
 _SET = ("createdAt", "createdBy", "updatedAt", "updatedBy", "version")
 # What every resource has that was read as a whole.
 _WHOLE = ("ref", "owner", "name", "createdAt", "updatedAt", "version")
+# The same for an update, which gets the version beside the body: code that takes it out of the body is right.
+_WHOLE_BUT_VERSION = ("ref", "owner", "name", "createdAt", "updatedAt")
 
 
 class Encoded(NamedTuple):
@@ -150,7 +153,7 @@ def encoded_resource(value: Any) -> Encoded:
         raise InvalidResource(f"a resource is a JSON object, not {body[:80]!r}", error) from error
     except NO_JSON as error:
         raise InvalidResource(f"cannot make JSON of this {type(value).__name__}: {error}", error) from error
-    if not head.keys().isdisjoint(_SET) and (missing := [name for name in _WHOLE if head.get(name) is None]):
+    if missing := _lost(head, _WHOLE):
         raise InvalidResource(
             f"it was read with only some of its fields, and storing it would delete the others: {', '.join(missing)} "
             f"missing, which every resource has. Read it whole, or take {', '.join(_SET)} out of a new one"
@@ -213,6 +216,29 @@ def check_reference(resource: Mapping[str, Any], ref: str) -> None:
     derived = f"{resource['owner']}:{resource['name']}"
     if derived != ref:
         raise ReferencesMismatchException(f"cannot update {ref}: the resource's owner and name make it {derived}")
+
+
+def check_whole(resource: Mapping[str, Any], ref: str) -> None:
+    """Make sure that the body of an update is not the part of a resource that a read with `fields` gave.
+
+    One that has nothing of what only the service sets was written by hand, and may be as short as it likes.
+
+    Raises:
+        InvalidResource: It is such a part: the update would delete the rest.
+    """
+    if missing := _lost(resource, _WHOLE_BUT_VERSION):
+        raise InvalidResource(
+            f"cannot update {ref}: it was read with only some of its fields, and the update would delete the others: "
+            f"{', '.join(missing)} missing, which every resource has. Read it whole, or change some fields with patch; "
+            f"to replace all of it by this, take {', '.join(_SET)} out of the body"
+        )
+
+
+def _lost(resource: Mapping[str, Any], whole: Iterable[str]) -> list[str]:
+    """What a resource that was read does not have of what a whole one has; nothing for one that was not read."""
+    if resource.keys().isdisjoint(_SET):
+        return []
+    return [name for name in whole if resource.get(name) is None]
 
 
 def _decoded(text: str | bytes | bytearray) -> Any:

@@ -183,6 +183,30 @@ def test_an_update_that_cannot_be_meant_is_not_sent(
     assert writes(sandbox) == []
 
 
+@pytest.mark.parametrize("check", [(), ("--no-check",)])
+def test_an_update_of_what_was_read_in_part_is_refused(
+    run: Any, sandbox: Sandbox, films: list[str], tmp_path: Path, check: tuple[str, ...]
+) -> None:
+    file = tmp_path / "film.json"
+    assert (
+        run("read", "metadata", "contents", films[0], "--fields", "ref,owner,name,version", "-o", str(file)).stdout
+        == ""
+    )
+    before = read(sandbox, films[0])
+    done = run("update", "metadata", "contents", films[0], str(file), *check)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"cannot update {films[0]}: it was read with only some of its fields" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert writes(sandbox) == []
+    assert read(sandbox, films[0]) == before
+
+    # Whoever means it says so: nothing in the file is the service's then.
+    file.write_text(json.dumps(film("tested-0", ref=films[0])))
+    done = run("update", "metadata", "contents", films[0], str(file), "--if-match", before["version"])
+    assert done.exit_code == 0
+    assert "tags" not in read(sandbox, films[0])
+
+
 def test_a_patch_changes_what_it_names_in_the_types_of_the_descriptor(
     run: Any, sandbox: Sandbox, films: list[str]
 ) -> None:

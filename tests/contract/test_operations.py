@@ -12,6 +12,7 @@ from sequoia import Client, Criteria, Inclusion
 from sequoia.error import (
     BadRequest,
     HttpError,
+    InvalidResource,
     MultipleResultsFound,
     NoResultFound,
     NotFound,
@@ -290,6 +291,33 @@ def test_a_body_of_another_resource_is_refused_before_anything_is_sent(
     with pytest.raises(ReferencesMismatchException):
         client.metadata.contents.update(owner, film, f"{owner}:a", "f" * 40)
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize("fields", ["version,title", "version,title,updatedAt", "title,updatedBy"])
+def test_what_was_read_in_part_is_not_written_as_the_whole(
+    client: Client, sandbox: Sandbox, owner: str, fields: str
+) -> None:
+    endpoint = client.metadata.contents
+    stored = endpoint.store(owner, content(owner, "a", tags=["kept"])).resource
+    part = endpoint.read(owner, stored["ref"], criteria=Criteria().fields("ref", "owner", "name", *fields.split(",")))
+    sandbox.requests.clear()
+    for body in (part.resource, {"contents": part.resources}, json.dumps(part.resources)):
+        with pytest.raises(InvalidResource, match=r"only some of its fields.*createdAt.* missing.*patch"):
+            endpoint.update(owner, body, stored["ref"], stored["version"])
+    assert not sandbox.requests
+    assert endpoint.read(owner, stored["ref"]).resource == stored
+
+
+@pytest.mark.parametrize("without", [["version"], ["version", "createdAt", "createdBy", "updatedAt", "updatedBy"]])
+def test_an_update_takes_the_version_out_of_the_body_or_a_body_made_from_nothing(
+    client: Client, owner: str, without: list[str]
+) -> None:
+    endpoint = client.metadata.contents
+    body = dict(endpoint.store(owner, content(owner, "a")).resource)
+    version = body["version"]
+    for name in without:
+        del body[name]
+    assert endpoint.update(owner, {**body, "title": "Mine"}, body["ref"], version).resource["title"] == "Mine"
 
 
 @pytest.mark.parametrize("version", ["", None, 'a"b', "a\r\nX: y"])

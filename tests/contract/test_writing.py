@@ -335,6 +335,11 @@ def test_a_number_of_tries_that_makes_no_sense_is_refused(client: Client, sandbo
         (lambda one: {**one, "name": "other"}, (ReferencesMismatchException, "its name cannot become 'other'")),
         (lambda one: {"owner": one["owner"], "name": "film", "ref": one["ref"], "title": "x"}, (ValueError, "version")),
         (lambda one: one.clear(), (ValueError, "the whole resource")),
+        (
+            lambda one: {name: one[name] for name in ("ref", "owner", "name", "title", "version")},
+            (ValueError, "createdAt and updatedAt are gone"),
+        ),
+        (lambda one: {**one, "version": "f" * 40}, (ValueError, "its version is another")),
         (lambda _: "x", (TypeError, "must return the resource, or None, not 'x'")),
         (lambda one: {**one, "custom": {"x": object()}}, (ValueError, "cannot make JSON")),
         (lambda one: {**one, "custom": {"x": math.nan}}, (ValueError, "custom.x is nan")),
@@ -347,6 +352,15 @@ def test_a_function_that_does_not_give_the_resource_back_writes_nothing(
     with pytest.raises(error, match=match):
         client.metadata.contents.patch(film["owner"], film["ref"], changes)
     assert methods(sandbox) == ["GET"]
+
+
+def test_what_the_service_gave_without_a_time_can_be_patched(
+    client: Client, sandbox: Sandbox, owner: str, film: Resource
+) -> None:
+    given = content(owner, "film", ref=film["ref"], version=film["version"])
+    sandbox.faults.add(Fault(body=json.dumps({"contents": [given]}).encode(), method="GET", path="/data/*"))
+    assert client.metadata.contents.patch(owner, film["ref"], {"title": "x"}).resource["title"] == "x"
+    assert methods(sandbox) == ["GET", "PUT"]
 
 
 def test_what_is_not_there_cannot_be_patched(client: Client, owner: str) -> None:

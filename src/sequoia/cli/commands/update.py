@@ -11,7 +11,7 @@ from sequoia.cli.formats import Output, formatted
 from sequoia.cli.inputs import opened
 from sequoia.error import InvalidResource, NotMatchingVersion
 from sequoia.files import BLANK
-from sequoia.payload import resource_of
+from sequoia.payload import check_whole, resource_of
 
 __all__ = ["update"]
 
@@ -36,7 +36,8 @@ def update(  # noqa: PLR0913, PLR0917 - what a command line has
 ) -> None:
     """Replace the resource REF by the one in a FILE (JSON; without one, stdin), and show it as it was stored.
 
-    It is refused if the resource has changed since the version in the FILE was read.
+    It is refused if the resource has changed since the version in the FILE was read, and if only some of its fields
+    were read (--no-check makes no difference to that): change these with 'sequoia patch'.
     """
     owner = connection.owner
     whole = full_ref(ref, owner)
@@ -50,6 +51,8 @@ def update(  # noqa: PLR0913, PLR0917 - what a command line has
                 "an update needs the version that was read, in the resource or by --if-match; "
                 "'sequoia store' replaces whatever is there"
             )
+        # Before the descriptor has a say: what it misses in a part of a resource says nothing of what is wrong.
+        check_whole(body, whole)
         faults = endpoint.validate(body) if check else []
         if faults:
             raise InvalidResource("; ".join(map(str, faults)), faults=faults)
