@@ -57,6 +57,17 @@ def test_a_question_of_its_own_is_refused_beside_an_export(run: Any, movies: str
     assert diff(run, movies, movies, *question) == (2, two)
 
 
+def test_an_export_of_another_resource_is_refused(run: Any, movies: str, tmp_path: Path) -> None:
+    told = "Error: this export is of metadata/contents, not of metadata/assets\n"
+    file = next(Path(movies).glob("*.ndjson"))
+    for places in ([movies], [movies, movies], [str(file)]):
+        done = run("diff", "metadata", "assets", *places)
+        assert (done.exit_code, done.stdout, done.stderr) == (2, "", told)
+    folder = str(tmp_path / "templates")
+    assert run("export", "metadata", "offer-templates", folder).exit_code == 0
+    assert run("diff", "metadata", "offerTemplates", folder, folder).exit_code == 0
+
+
 @pytest.mark.parametrize("option", ["--to-owner", "--to-profile"])
 def test_two_folders_have_no_other_side(run: Any, movies: str, option: str) -> None:
     told = f"Error: two folders are compared without a service: leave out {option}\n"

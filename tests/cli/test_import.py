@@ -214,6 +214,17 @@ def test_a_file_of_a_whole_export_is_imported_by_its_manifest(sandbox: Sandbox, 
     assert "this export belongs to 'acme'" in move(sandbox, tmp_path, "import", part, "--owner", "other", status=2)
 
 
+def test_an_export_of_another_resource_is_not_imported(sandbox: Sandbox, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    move(sandbox, tmp_path, "export", out)
+    for place in (out, out / "contents-00001.ndjson"):
+        done = run(sandbox, tmp_path, "import", "metadata", "assets", place)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "Error: this export is of metadata/contents, not of metadata/assets\n"
+    with sandbox.client() as client:
+        assert list(client.metadata.assets.scan("acme")) == []
+
+
 def test_translations_do_not_replace_the_base_texts(sandbox: Sandbox, tmp_path: Path) -> None:
     move(sandbox, tmp_path, "export", tmp_path / "out", "--lang", "es")
     said = move(sandbox, tmp_path, "import", tmp_path / "out", status=2)

@@ -120,7 +120,7 @@ def load(
         What was stored, and what failed.
 
     Raises:
-        TransferError: A file cannot be read.
+        TransferError: A file cannot be read, or is of an export that cannot be meant, such as one of another resource.
         ClientError: Nothing else can work; its `.report` is that of the bulk write.
         FileExistsError: The file for dead letters is there.
     """
@@ -129,6 +129,9 @@ def load(
     for source in files:
         made = source.manifest or source.origin
         if made is not None:
+            # A scan that is never begun sends nothing, and knows what the endpoint is called.
+            service, _, resource = endpoint.scan(owner, raw=True).checkpoint["endpoint"].rpartition("/")
+            made.check_of(service, resource)
             _check_export(made, owner, change_owner=change_owner)
     preparer = Preparer(endpoint.descriptor, owner, change_owner=change_owner)
     if options.get("check") or options.get("dry_run"):

@@ -18,6 +18,7 @@ import msgspec
 from sequoia.checkpoint import MOST
 from sequoia.criteria import Criteria, Raw
 from sequoia.files import whole
+from sequoia.names import url_segment
 from sequoia.transfer.error import TransferError
 
 __all__ = ["MANIFEST", "Column", "Compression", "Format", "Kind", "Manifest", "Part", "Split", "part_name", "parts_in"]
@@ -195,6 +196,15 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             if (size, digest) != (part.bytes, part.sha256):
                 what = f"{size:,} bytes long, not {part.bytes:,}" if size != part.bytes else "not what was written"
                 raise TransferError(f"{folder / part.name} is {what}: the export is damaged")
+
+    def check_of(self, service: str, resource: str) -> None:
+        """Make sure that the export is of a resource, whose name may have any of its spellings.
+
+        Raises:
+            TransferError: It is of another one.
+        """
+        if (self.service, url_segment(self.resource)) != (service, url_segment(resource)):
+            raise TransferError(f"this export is of {self.service}/{self.resource}, not of {service}/{resource}")
 
     def criteria(self) -> Criteria:
         """The question that was asked."""

@@ -123,6 +123,8 @@ class _Live:
             raise Refusal(f"there is no file or folder {path}")
         source = self._asked = Source.of(path, key=json_key(self._names[1]))
         manifest = source.manifest
+        if (made := manifest or source.origin) is not None:
+            made.check_of(*self._names)
         found = ((given.where, _resource(given)) for given in source)
         if manifest is None:
             return _Side(path, None, None, found)
