@@ -16,7 +16,7 @@ from sequoia import field, where
 from sequoia.bulk import read_dead_letters
 from sequoia.cli.commands.patch import changes_of
 from sequoia.cli.failing import Refusal
-from sequoia.cli.inputs import resources_in
+from sequoia.cli.inputs import owned, resources_in
 from sequoia.descriptor import FieldType, ResourceType
 from sequoia.sandbox import Fault, Sandbox
 
@@ -122,6 +122,49 @@ def test_what_is_no_resource_is_refused_before_anything_is_sent(
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert writes(sandbox) == []
+
+
+@pytest.mark.parametrize("form", [json.dumps, lambda found: "".join(json.dumps(one) + "\n" for one in found)])
+@pytest.mark.parametrize("check", [(), ("--no-check",)])
+def test_a_store_is_for_the_owner_that_is_meant_and_for_no_other(
+    run: Any, sandbox: Sandbox, form: Any, check: tuple[str, ...]
+) -> None:
+    given = [film("mine", tags=["owned"]), film("another", owner="third"), film("nobodys", tags=["owned"])]
+    del given[2]["owner"]
+    given.append({"ref": "third:by-ref", "name": "by-ref", "type": "movie"})
+    done = run("store", "metadata", "contents", *check, input=form(given))
+    told = "it belongs to 'third', and is to be stored for 'acme': say --owner third, or change its owner"
+    assert (done.exit_code, done.stderr.count(told)) == (1, 2)
+    assert f"third:another: {told}" in done.stderr
+    assert done.stderr.endswith("2 contents stored, 2 failed\n")
+    assert [one["ref"] for one in stored(sandbox, "owned")] == ["acme:mine", "acme:nobodys"]
+    with sandbox.client() as client:
+        assert list(client.metadata.contents.scan("third")) == []
+    assert run("delete", "metadata", "contents", "mine", "nobodys", "--yes").exit_code == 0
+
+
+def test_what_another_owner_has_is_not_written_as_if_it_were_ones_own(run: Any, sandbox: Sandbox) -> None:
+    sandbox.load("metadata", "contents", [film("theirs", owner="third")])
+    with sandbox.client() as client:
+        before = client.metadata.contents.read("third", "third:theirs").resource
+    told = "Error: third:theirs belongs to 'third': say --owner third\n"
+    for arguments in (["delete", "--yes"], ["patch", "title=Mine"], ["update", "-"]):
+        name, *options = arguments
+        done = run(name, "metadata", "contents", "third:theirs", *options, input=json.dumps(before))
+        assert (done.exit_code, done.stdout, done.stderr) == (2, "", told)
+    assert writes(sandbox) == []
+    missed = run("read", "metadata", "contents", "third:theirs")
+    assert missed.exit_code == 4
+    assert missed.stderr.endswith("is there: third:theirs; third:theirs belongs to 'third': say --owner third\n")
+    with sandbox.client() as client:
+        assert client.metadata.contents.read("third", "third:theirs").resource == before
+    assert run("delete", "metadata", "contents", "third:theirs", "--owner", "third", "--yes").exit_code == 0
+
+
+def test_a_number_of_a_resource_without_an_owner_is_stored_as_it_is_written() -> None:
+    text = b'{"name": "a", "number": 123456789012345678901234567890, "ratio": 1.10}'
+    assert json.loads(owned(text, "acme")) == {**json.loads(text), "owner": "acme"}
+    assert b"123456789012345678901234567890" in owned(text, "acme")
 
 
 def test_a_file_that_is_not_there_is_one_sentence(run: Any) -> None:

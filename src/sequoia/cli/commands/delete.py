@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from sequoia.cli.arguments import full_ref, on_resource
+from sequoia.cli.arguments import on_resource, own_ref
 from sequoia.cli.attaching import check_included
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
@@ -37,7 +37,7 @@ def delete(  # noqa: PLR0913, PLR0917 - what a command line has
         both = "either refs or a condition, not both" if refs else "refs, or a condition: --where, --text"
         raise Refusal(f"delete takes {both}")
     owner = connection.owner
-    wanted = list(dict.fromkeys(full_ref(ref, owner) for ref in refs))
+    wanted = list(dict.fromkeys(own_ref(ref, owner) for ref in refs))
     with connection.client(check=True) as client:
         endpoint = connection.collection(client, service, resource)
         if not wanted:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from sequoia.cli.arguments import full_ref, on_resource
+from sequoia.cli.arguments import on_resource, own_ref
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.failing import Failure, Refusal, refusing
 from sequoia.cli.formats import Output, formatted
@@ -45,7 +45,7 @@ def patch(  # noqa: PLR0913, PLR0917 - what a command line has
     boolean or a list is sent as one (tags=a,b). FIELD:=JSON gives it any value, FIELD:=null removes it.
     """
     owner = connection.owner
-    whole = full_ref(ref, owner)
+    whole = own_ref(ref, owner)
     if not changes and text is None:
         raise Refusal("there is nothing to change: say FIELD=VALUE, or --json")
     merge = _object(text) if text is not None else {}

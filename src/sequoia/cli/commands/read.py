@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sequoia.cli.arguments import full_ref, on_resource
+from sequoia.cli.arguments import belongs, full_ref, of_another, on_resource
 from sequoia.cli.attaching import check_attachable
 from sequoia.cli.commands.browse import columns_for
 from sequoia.cli.connection import Connection, connected
@@ -55,22 +55,28 @@ def read(  # noqa: PLR0913, PLR0917 - what a command line has
         except ResourceNotFound:
             raise
         except NotFound as error:
-            raise Failure(f"none of these {resource} is there: {', '.join(wanted)}") from error
+            told = _advised(wanted, owner)
+            raise Failure(f"none of these {resource} is there: {', '.join(wanted)}{told}") from error
         found = response.resources if response.model is None else response.model
         with output.writer(columns_for(endpoint, question, output), single=len(wanted) == 1) as writer:
             for one in found:
                 writer.write(one)
-    return _missing(wanted, [one.get("ref") for one in found])
+    return _missing(wanted, [one.get("ref") for one in found], owner)
 
 
-def _missing(wanted: list[str], found: list[str | None]) -> int:
+def _missing(wanted: list[str], found: list[str | None], owner: str) -> int:
     if len(found) >= len(wanted):
         return 0
     known = [ref for ref in wanted if ref not in found]
     # Without `ref` among the fields it cannot be told which.
-    told = f": {', '.join(known)}" if None not in found else ""
+    told = f": {', '.join(known)}{_advised(known, owner)}" if None not in found else ""
     note(f"{len(wanted) - len(found)} of {len(wanted)} are not there{told}")
     return PARTLY
+
+
+def _advised(missing: list[str], owner: str) -> str:
+    """What may help where another owner's resources were not found."""
+    return next((f"; {belongs(ref)}" for ref in missing if of_another(ref, owner)), "")
 
 
 def _explanation(owner: str, service: str, resource: str, refs: list[str], criteria: Criteria) -> str:

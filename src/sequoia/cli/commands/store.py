@@ -15,10 +15,10 @@ from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.failing import PARTLY, Refusal
 from sequoia.cli.formats import Output, Writer, formatted
-from sequoia.cli.inputs import opened, resources_in
+from sequoia.cli.inputs import identity, opened, owned, resources_in
 from sequoia.dead_letters import DeadLetters
 from sequoia.endpoint import Endpoint
-from sequoia.error import ClientError, InvalidResource
+from sequoia.error import InvalidResource
 from sequoia.report import Result, report_of, untold
 
 __all__ = ["store"]
@@ -49,7 +49,8 @@ def store(  # noqa: PLR0913, PLR0917 - what a command line has
 ) -> int:
     """Create the resources in a FILE (JSON or NDJSON; without one, stdin), or replace them as a whole.
 
-    One that cannot be stored does not keep the others from it; then the exit status is 1.
+    They are stored for the owner of the connection: one that names none becomes that owner's, and one of another
+    is refused. One that cannot be stored does not keep the others from it; then the exit status is 1.
     """
     owner = connection.owner
     with ExitStack() as stack:
@@ -61,7 +62,7 @@ def store(  # noqa: PLR0913, PLR0917 - what a command line has
         writer = stack.enter_context(output.writer(["ref", "version"])) if show else None
         work = _Work(writer, stack.enter_context(_letters(dead_letters)))
         on_progress = stack.enter_context(progress(f"Storing {resource}", streaming=show))
-        source = work.checked(endpoint, given) if check else given
+        source = work.ready(given, owner, endpoint if check else None)
         try:
             endpoint.bulk_store(owner, source, workers=workers, on_result=work.take, progress=on_progress)
         except BaseException as error:
@@ -89,14 +90,17 @@ class _Work:
         self._writer = writer
         self._letters = letters
 
-    def checked(self, endpoint: Endpoint, given: Iterator[Any]) -> Iterator[Any]:
-        """The resources that the descriptor has nothing against; the others are failures."""
+    def ready(self, given: Iterator[Any], owner: str, endpoint: Endpoint | None) -> Iterator[Any]:
+        """The resources of the owner that the descriptor, if it is asked, has nothing against; others are failures."""
         for one in given:
-            fault = _fault(endpoint, one)
-            if fault is None:
-                yield one
+            try:
+                made = owned(one, owner)
+                if endpoint is not None:
+                    _check(endpoint, made)
+            except InvalidResource as error:
+                self._fail(Result(one, identity(one).known_ref, error, sent=False))
             else:
-                self._fail(Result(one, _ref(one), fault, sent=False))
+                yield made
 
     def take(self, result: Result) -> None:
         """Count a result; write down what was stored, and tell of what was not."""
@@ -156,24 +160,19 @@ class _letters:  # noqa: N801 - a context manager
             self._letters.close()
 
 
-def _fault(endpoint: Endpoint, given: Any) -> ClientError | None:
-    """What the descriptor has against a resource; what is no JSON is left to `bulk_store`, which says so."""
+def _check(endpoint: Endpoint, given: Any) -> None:
+    """Hold a resource against the descriptor; what is no JSON is left to `bulk_store`, which says so.
+
+    Raises:
+        InvalidResource: It has faults.
+    """
     try:
         value = msgspec.json.decode(given) if isinstance(given, bytes) else given
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    faults = endpoint.validate([value])
-    return InvalidResource("; ".join(map(str, faults)), faults=faults) if faults else None
-
-
-def _ref(given: Any) -> str | None:
-    value = msgspec.json.decode(given) if isinstance(given, bytes) else given
-    if isinstance(value.get("ref"), str):
-        return str(value["ref"])
-    owner, name = value.get("owner"), value.get("name")
-    return f"{owner}:{name}" if isinstance(owner, str) and isinstance(name, str) else None
+        return
+    faults = endpoint.validate([value]) if isinstance(value, dict) else []
+    if faults:
+        raise InvalidResource("; ".join(map(str, faults)), faults=faults)
 
 
 def _beginning(given: Any) -> str:

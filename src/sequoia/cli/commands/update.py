@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sequoia.cli.arguments import full_ref, on_resource
+from sequoia.cli.arguments import on_resource, own_ref
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.failing import Failure, Refusal, refusing
 from sequoia.cli.formats import Output, formatted
@@ -40,7 +40,7 @@ def update(  # noqa: PLR0913, PLR0917 - what a command line has
     were read (--no-check makes no difference to that): change these with 'sequoia patch'.
     """
     owner = connection.owner
-    whole = full_ref(ref, owner)
+    whole = own_ref(ref, owner)
     with opened(file) as stream, connection.client() as client:
         endpoint = connection.collection(client, service, resource)
         with refusing():
