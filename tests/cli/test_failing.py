@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import click
@@ -12,6 +14,9 @@ import pytest
 
 from sequoia import error
 from sequoia.cli.failing import Failure, Refusal, Terminated, Unconnected, ended, interrupting, refusing
+from sequoia.cli.moving import refusing_files
+from sequoia.report import BulkReport
+from sequoia.transfer import TransferError
 
 Spawn: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,7 +60,8 @@ def shown(problem: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[i
         (error.CriteriaError("no"), 2),
         (error.InvalidResource("no"), 2),
         (PermissionError(13, "Permission denied", "film.json"), 2),
-        (OSError(28, "No space left on device"), 2),
+        (OSError(28, "No space left on device"), 1),
+        (OSError(28, "No space left on device", "film.json"), 2),
         (ModuleNotFoundError("no", name="pyarrow.lib"), 2),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
@@ -175,6 +181,23 @@ def test_output_that_nobody_reads_ends_silently(lines: int) -> None:
     assert (process.returncode, err) == (141, "")
 
 
+def test_what_ends_a_command_in_its_middle_has_the_status_of_a_part() -> None:
+    def status(problem: Exception) -> int:
+        with pytest.raises(Refusal) as caught, refusing_files():
+            raise problem
+        return caught.value.exit_code
+
+    assert status(TransferError("the second file is damaged")) == 2
+    begun = TransferError("the second file is damaged")
+    begun.report = BulkReport(7, 0, 0, (), 0, 1, 0, 70, 0.1, complete=False)
+    assert status(begun) == 1
+    with closing(sqlite3.connect("")) as database:
+        database.execute("PRAGMA max_page_count=1")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            database.execute("CREATE TABLE found (key TEXT PRIMARY KEY)")
+    assert status(TransferError(f"the temporary database failed: {caught.value}", caught.value)) == 1
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")  # noqa: PTH110 - no file
 def test_a_full_disk_is_one_sentence() -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
@@ -182,5 +205,5 @@ def test_a_full_disk_is_one_sentence() -> None:
             [sys.executable, "-m", "sequoia.cli", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
 
-    assert result.returncode == 2
+    assert result.returncode == 1
     assert result.stderr == "Error: the output cannot be written, it is not complete: No space left on device\n"

@@ -22,6 +22,7 @@ __all__ = [
     "BROKEN_PIPE",
     "DONE",
     "FAILED",
+    "FULL",
     "INTERRUPTED",
     "MISUSED",
     "PARTLY",
@@ -32,11 +33,13 @@ __all__ = [
     "Refusal",
     "Terminated",
     "Unconnected",
+    "Unfinished",
     "Unread",
     "ended",
     "explained",
     "interrupting",
     "missing",
+    "partly",
     "refusing",
     "terminate",
 ]
@@ -72,6 +75,9 @@ _EXTRAS = {
     "pyarrow": "arrow",
 }
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a disk that has no room, or gives no more of it."""
+
 _DOCTOR = "'sequoia doctor' looks for the reason"
 
 
@@ -91,6 +97,12 @@ class Failure(Refusal):
     """The same for a command that the service refused, or in which it failed."""
 
     exit_code = FAILED
+
+
+class Unfinished(Refusal):
+    """The same for a command that did a part of its work."""
+
+    exit_code = PARTLY
 
 
 class Helped(Refusal):
@@ -162,6 +174,32 @@ def refusing() -> Iterator[None]:
         raise Refusal(_one_line(str(error))) from error
 
 
+@contextmanager
+def partly(done: Callable[[], str]) -> Iterator[None]:
+    """Say what was done when the command ends after that by what would else be a mistake, such as a full disk.
+
+    Args:
+        done: What the command has changed so far, as a clause; nothing if it has changed nothing.
+
+    Raises:
+        Unfinished: The rest could not be done: `MISUSED` would say that nothing was changed.
+    """
+    try:
+        yield
+        if done():
+            console.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if not done():
+            raise
+        raise Unfinished(f"{done()}, but {_of_file(error)}") from error
+    except Refusal as error:
+        if not done() or error.exit_code != MISUSED:
+            raise
+        raise Unfinished(f"{done()}, but {error.format_message()}") from error
+
+
 def missing(error: ModuleNotFoundError) -> Refusal | None:
     """What to say of a package that is not installed; None for one that no extra brings."""
     package = (error.name or "").partition(".")[0]
@@ -193,7 +231,9 @@ def explained() -> Iterator[None]:
     except BrokenPipeError as error:
         raise Unread("nobody reads the output") from error
     except OSError as error:
-        raise Refusal(_of_file(error)) from error
+        # Without a name it is the output, most of which may have been written.
+        kind = Unfinished if error.errno in FULL and error.filename is None else Refusal
+        raise kind(_of_file(error)) from error
     except _client_error() as error:
         raise _of_sdk(error) from error
 
@@ -228,7 +268,7 @@ def _of_file(error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.filename is not None:
         return f"{error.filename}: {reason}"
-    if error.errno == errno.ENOSPC:
+    if error.errno in FULL:
         return f"the output cannot be written, it is not complete: {reason}"
     return reason
 

@@ -7,6 +7,7 @@ there as a whole, or not at all: what it is written to gets its name when all is
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -99,8 +100,14 @@ class Output:
 
     @contextmanager
     def sink(self) -> Iterator[Sink]:
-        """Where bytes go."""
+        """Where bytes go; what writes to the service asks for it first, so that no answer is lost for want of a place.
+
+        Raises:
+            Refusal: There is no such place.
+        """
         if self.path is None:
+            if sys.stdout is None:
+                raise Refusal("stdout is closed, there is nowhere to write the output")
             yield data
         elif self.path.exists() and not self.path.is_file():  # a pipe with a name, or a device
             with self.path.open("wb") as device:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ from typing import Any
 import click
 
 from sequoia.cli.console import note
-from sequoia.cli.failing import PARTLY, Refusal
+from sequoia.cli.failing import FULL, PARTLY, Refusal, Unfinished
 from sequoia.error import ClientError
+from sequoia.report import report_of
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.importing import Report
 
@@ -21,13 +21,6 @@ __all__ = ["Repeatable", "Unfinished", "again", "counted", "finish", "free_name"
 
 _SHOWN = 10  # failures that are shown one by one
 _WRITTEN = "sequoia.written"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-class Unfinished(Refusal):
-    """A command did a part of its work."""
-
-    exit_code = PARTLY
 
 
 class Repeatable(click.Command):
@@ -60,17 +53,24 @@ def refusing_files() -> Iterator[None]:
 
     Raises:
         Refusal: Something is.
-        Unfinished: The disk is full.
+        Unfinished: The disk is full, or something was stored before.
     """
     try:
         yield
     except (TransferError, FileExistsError, ValueError) as error:
         told = f"{error.filename} is there already" if isinstance(error, FileExistsError) else str(error)
-        raise Refusal(" ".join(told.split())) from error
+        raise (Unfinished if _began(error) else Refusal)(" ".join(told.split())) from error
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise Unfinished(f"the disk is full: {error.strerror}") from error
+
+
+def _began(error: Exception) -> bool:
+    """Whether it has ended a command in the middle of its work."""
+    report = report_of(error)
+    database_full = getattr(getattr(error, "cause", None), "sqlite_errorname", "") == "SQLITE_FULL"
+    return database_full or (report is not None and report.stored > 0)
 
 
 def finish(report: Report, done: str, letters: str | None) -> None:

@@ -99,5 +99,7 @@ def _deleted(endpoint: Endpoint, owner: str, refs: list[str], resource: str) -> 
         failed = f", {len(failures):,} failed" if failures else ""
         ambiguous = sum(result.ambiguous for result in failures)
         failed += f", {ambiguous:,} of them may be deleted all the same" if ambiguous else ""
+        untried = len(refs) - count - len(failures)
+        failed += f", {untried:,} not tried" if untried else ""
         note(f"{count:,} {resource} deleted{failed}")
     return PARTLY if failures else 0

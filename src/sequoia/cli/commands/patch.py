@@ -10,7 +10,7 @@ import msgspec
 
 from sequoia.cli.arguments import on_resource, own_ref
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.failing import Failure, Refusal, refusing
+from sequoia.cli.failing import Failure, Refusal, partly, refusing
 from sequoia.cli.formats import Output, formatted
 from sequoia.cli.query import check_text
 from sequoia.descriptor import FieldType, ResourceType
@@ -52,14 +52,16 @@ def patch(  # noqa: PLR0913, PLR0917 - what a command line has
     with connection.client() as client:
         endpoint = connection.collection(client, service, resource)
         changed = changes_of(endpoint.descriptor, changes, merge)
-        try:
-            with refusing():
-                answer = endpoint.patch(owner, whole, changed)
-        except ResourceNotFound:
-            raise
-        except NotFound as error:
-            raise Failure(f"{whole} is not there") from error
-        with output.writer(single=True) as writer:
+        done = ""
+        with partly(lambda: done), output.writer(single=True) as writer:
+            try:
+                with refusing():
+                    answer = endpoint.patch(owner, whole, changed)
+            except ResourceNotFound:
+                raise
+            except NotFound as error:
+                raise Failure(f"{whole} is not there") from error
+            done = f"{whole} is changed"
             writer.write(answer.resource)
 
 

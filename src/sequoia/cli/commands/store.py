@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Self
 
 import click
 import msgspec
@@ -13,9 +13,10 @@ from sequoia.cli.arguments import on_resource
 from sequoia.cli.cells import shown
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
-from sequoia.cli.failing import PARTLY, Refusal
+from sequoia.cli.failing import PARTLY, Refusal, Unfinished, partly
 from sequoia.cli.formats import Output, Writer, formatted
 from sequoia.cli.inputs import identity, opened, owned, resources_in
+from sequoia.cli.moving import Repeatable, again, free_name
 from sequoia.dead_letters import DeadLetters
 from sequoia.endpoint import Endpoint
 from sequoia.error import InvalidResource
@@ -27,7 +28,7 @@ _TOLD = 10  # failures that are told of one by one
 _BEGINNING = 60  # bytes
 
 
-@click.command()
+@click.command(cls=Repeatable)
 @on_resource
 @click.argument("file", metavar="[FILE]", default="-")
 @click.option("--check/--no-check", default=True, help="Send nothing that the service's descriptor refuses.")
@@ -53,42 +54,101 @@ def store(  # noqa: PLR0913, PLR0917 - what a command line has
     is refused. One that cannot be stored does not keep the others from it; then the exit status is 1.
     """
     owner = connection.owner
-    with ExitStack() as stack:
+    work = _Work()
+    with partly(lambda: f"{work.stored:,} {resource} are stored" if work.stored else ""), ExitStack() as stack:
         stream = stack.enter_context(opened(file))
         client = stack.enter_context(connection.client())
         endpoint = connection.collection(client, service, resource)
         key = endpoint.descriptor.plural_name
         given = resources_in(stream, key, "stdin" if file == "-" else file)
-        writer = stack.enter_context(output.writer(["ref", "version"])) if show else None
-        work = _Work(writer, stack.enter_context(_letters(dead_letters)))
+        work.writer = stack.enter_context(output.writer(["ref", "version"])) if show else None
+        work.letters = stack.enter_context(_Letters(dead_letters))
         on_progress = stack.enter_context(progress(f"Storing {resource}", streaming=show))
         source = work.ready(given, owner, endpoint if check else None)
         try:
             endpoint.bulk_store(owner, source, workers=workers, on_result=work.take, progress=on_progress)
         except BaseException as error:
             work.end(error)
+            work.tell(resource)
+            work.tell_how_to_go_on(error, file)
             raise
-        finally:
-            work.tell(resource, dead_letters)
+        work.tell(resource)
     return PARTLY if work.failures else 0
+
+
+class _Letters:
+    """The file of dead letters, if one is wanted: a context manager.
+
+    Attributes:
+        path: The file.
+        broken: Why it does not have all of them; None as long as it has.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        self.path = path
+        self.broken: OSError | None = None
+        self._file: DeadLetters | None = None
+
+    def __enter__(self) -> Self:
+        if self.path is not None:
+            try:
+                self._file = DeadLetters(self.path)
+            except FileExistsError as error:
+                raise Refusal(f"{self.path} is there already: it may hold the failures of an earlier run") from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if self._file is not None:
+                self._file.close()
+        except OSError as error:
+            # After a failure it fails again, of which enough is said.
+            if kind is None:
+                raise self.refusal(error) from error
+
+    def write(self, result: Result) -> None:
+        """Write one more; what has failed once is not tried again."""
+        if self._file is None or self.broken is not None:
+            return
+        try:
+            self._file.write([result.line()])
+        except OSError as error:
+            self.broken = error
+
+    def check(self) -> None:
+        """Make sure that all of them could be written.
+
+        Raises:
+            Unfinished: One could not.
+        """
+        if self.broken is not None:
+            raise self.refusal(self.broken)
+
+    def refusal(self, error: OSError) -> Unfinished:
+        """What to say of a file that cannot be written."""
+        return Unfinished(f"{self.path} cannot be written: {error.strerror or error}")
 
 
 class _Work:
     """What becomes of the resources.
 
     Attributes:
+        writer: Takes what was stored; None for nobody.
+        letters: Takes what was not.
         stored: How many were stored.
         failures: How many were not.
         ambiguous: Of these, how many may be stored all the same.
+        unnamed: How many were sent without a name: storing them again makes others.
     """
 
-    def __init__(self, writer: Writer | None, letters: DeadLetters | None) -> None:
+    def __init__(self) -> None:
+        self.writer: Writer | None = None
+        self.letters = _Letters()
         self.stored = 0
         self.failures = 0
         self.ambiguous = 0
+        self.unnamed = 0
         self._told = 0
-        self._writer = writer
-        self._letters = letters
 
     def ready(self, given: Iterator[Any], owner: str, endpoint: Endpoint | None) -> Iterator[Any]:
         """The resources of the owner that the descriptor, if it is asked, has nothing against; others are failures."""
@@ -99,18 +159,21 @@ class _Work:
                     _check(endpoint, made)
             except InvalidResource as error:
                 self._fail(Result(one, identity(one).known_ref, error, sent=False))
+                self.letters.check()
             else:
+                self.unnamed += identity(made).known_ref is None
                 yield made
 
     def take(self, result: Result) -> None:
         """Count a result; write down what was stored, and tell of what was not."""
         if result.ok:
             self.stored += 1
-            if self._writer is not None and result.answer is not None:
-                self._writer.write(result.answer)
+            if self.writer is not None and result.answer is not None:
+                self.writer.write(result.answer)
         else:
             self._fail(result)
             self._told += 1  # last: if Ctrl-C comes before, the report tells of it again
+            self.letters.check()
 
     def end(self, error: BaseException) -> None:
         """Take what the bulk write has told nobody, because this error ended it."""
@@ -121,14 +184,13 @@ class _Work:
             self._fail(result)
 
     def _fail(self, result: Result) -> None:
-        if self._letters is not None:
-            self._letters.write([result.line()])
+        self.letters.write(result)
         self.failures += 1
         self.ambiguous += result.ambiguous
         if self.failures <= _TOLD:
             note(f"{result.ref or _beginning(result.resource)}: {' '.join(str(result.error).split())}")
 
-    def tell(self, resource: str, letters: str | None) -> None:
+    def tell(self, resource: str) -> None:
         """Say what was done."""
         if not self.stored and not self.failures:
             return
@@ -136,28 +198,27 @@ class _Work:
             note(f"... and {self.failures - _TOLD:,} more")
         failed = f", {self.failures:,} failed" if self.failures else ""
         failed += f", {self.ambiguous:,} of them may be stored all the same" if self.ambiguous else ""
-        kept = f"; they are in {letters}" if self.failures and letters else ""
+        kept = ""
+        if self.failures and self.letters.path is not None:
+            kept = "they are in" if self.letters.broken is None else "not all of them are in"
+            kept = f"; {kept} {self.letters.path}"
         note(f"{self.stored:,} {resource} stored{failed}{kept}")
 
-
-class _letters:  # noqa: N801 - a context manager
-    """The file of dead letters, if one is wanted."""
-
-    def __init__(self, path: str | None) -> None:
-        self._path = path
-        self._letters: DeadLetters | None = None
-
-    def __enter__(self) -> DeadLetters | None:
-        if self._path is not None:
-            try:
-                self._letters = DeadLetters(self._path)
-            except FileExistsError as error:
-                raise Refusal(f"{self._path} is there already: it may hold the failures of an earlier run") from error
-        return self._letters
-
-    def __exit__(self, *_: object) -> None:
-        if self._letters is not None:
-            self._letters.close()
+    def tell_how_to_go_on(self, error: BaseException, file: str) -> None:
+        """Say what an error has left undone, and what does it."""
+        if not self.stored and not self.failures:
+            return
+        report = report_of(error)
+        source = "on stdin" if file == "-" else f"in {file}"
+        left = f"what comes after them {source} was not stored" if report is None or not report.complete else ""
+        harm = "storing it again does no harm"
+        if self.unnamed:
+            harm = "stored again, what has no name would be there twice"
+        if isinstance(error, Refusal) and not isinstance(error, Unfinished):  # the same would end it again
+            following = ""
+        else:
+            following = "" if file == "-" else f". Go on with: {again(instead=free_name(self.letters.path))}"
+        note(f"Stopped: {'; '.join(filter(None, (left, harm)))}{following}")
 
 
 def _check(endpoint: Endpoint, given: Any) -> None:

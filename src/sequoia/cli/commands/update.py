@@ -6,7 +6,7 @@ import click
 
 from sequoia.cli.arguments import on_resource, own_ref
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.failing import Failure, Refusal, refusing
+from sequoia.cli.failing import Failure, Refusal, partly, refusing
 from sequoia.cli.formats import Output, formatted
 from sequoia.cli.inputs import opened
 from sequoia.error import InvalidResource, NotMatchingVersion
@@ -56,10 +56,12 @@ def update(  # noqa: PLR0913, PLR0917 - what a command line has
         faults = endpoint.validate(body) if check else []
         if faults:
             raise InvalidResource("; ".join(map(str, faults)), faults=faults)
-        try:
-            with refusing():
-                answer = endpoint.update(owner, body, whole, known)
-        except NotMatchingVersion as error:
-            raise Failure(f"{whole} has another version than {known}: read it again, and change that") from error
-        with output.writer(single=True) as writer:
+        done = ""
+        with partly(lambda: done), output.writer(single=True) as writer:
+            try:
+                with refusing():
+                    answer = endpoint.update(owner, body, whole, known)
+            except NotMatchingVersion as error:
+                raise Failure(f"{whole} has another version than {known}: read it again, and change that") from error
+            done = f"{whole} is updated"
             writer.write(answer.resource)
