@@ -6,7 +6,7 @@ A line is `{"resource": ..., "ref": ..., "error": {...}}`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ import msgspec
 
 from sequoia.files import whole
 
-__all__ = ["LONGEST_LINE", "DeadLetters", "read_dead_letters", "replaced_whole"]
+__all__ = ["LONGEST_LINE", "DeadLetters", "is_letter", "read_dead_letters", "replaced_whole"]
 
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of a line of JSON, many times what a service takes as one resource: a file of anything else must not fill the
 memory."""
+
+
+_MEMBERS = frozenset({"resource", "ref", "error"})
 
 
 class DeadLetters:
@@ -55,6 +58,11 @@ class DeadLetters:
                 os.fsync(self._file.fileno())
         if not self._written:
             self._path.unlink(missing_ok=True)
+
+
+def is_letter(found: Mapping[str, Any]) -> bool:
+    """Whether an object is a dead letter, and no resource."""
+    return found.keys() == _MEMBERS
 
 
 def replaced_whole(path: str | os.PathLike[str], lines: Iterable[bytes]) -> None:

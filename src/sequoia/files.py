@@ -1,4 +1,4 @@
-"""What all files have in common: how one is written whole, and what stands around the text in one.
+"""What all files have in common: how one is written whole, and what the text in one is.
 
 A file that is written whole has its name when all of it is on disk; until then, what was there before has it.
 """
@@ -14,13 +14,28 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["BLANK", "whole"]
+__all__ = ["BLANK", "UTF_16", "not_utf8", "whole"]
 
 BLANK = b"\xef\xbb\xbf \t\r\n"
 """The bytes around JSON that are no part of it: blanks, and the byte order mark that editors on Windows write."""
 
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How a file begins that is UTF-16, which editors and shells on Windows write."""
+
 _PRIVATE = 0o600
 _ANY = 0o666  # less what the umask takes away, as for every new file
+
+
+def not_utf8(text: bytes) -> str | None:
+    """What to say of a text that is not UTF-8, as a clause about "it"; None for one that is."""
+    advice = "save it as UTF-8"
+    if text.startswith(UTF_16):
+        return f"it is UTF-16: {advice}"
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return f"it is not UTF-8, by its byte {error.start + 1:,} (0x{text[error.start]:02x}): {advice}"
+    return None
 
 
 @contextmanager

@@ -144,6 +144,14 @@ def test_check_stores_nothing_if_there_is_a_fault(sandbox: Sandbox, tmp_path: Pa
     assert not any(name.startswith("good") for name in stored(sandbox, "acme"))
 
 
+def test_a_line_that_is_not_utf8_is_told_as_such(sandbox: Sandbox, tmp_path: Path) -> None:
+    lines = [json.dumps(content("acme", "good")).encode(), b'{"name": "caf\xe9"}', b"no json"]
+    (tmp_path / "films.ndjson").write_bytes(b"\n".join(lines))
+    said = move(sandbox, tmp_path, "import", tmp_path / "films.ndjson", status=1)
+    assert "films.ndjson, line 2: it is not UTF-8, by its byte 14 (0xe9): save it as UTF-8" in said
+    assert "films.ndjson, line 3: this is not the JSON of a resource: 'no json'" in said
+
+
 def test_dry_run_stores_nothing_and_says_what_it_would(sandbox: Sandbox, tmp_path: Path) -> None:
     good = tmp_path / "good.json"
     good.write_text(json.dumps([content("acme", "good-1")]))

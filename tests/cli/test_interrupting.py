@@ -20,6 +20,7 @@ import pytest
 
 from sequoia.bulk import read_dead_letters
 from sequoia.bulking import Bulk
+from sequoia.cli.inputs import Found
 from sequoia.sandbox import Sandbox
 
 SERVICES = [sys.executable, "-m", "sequoia.cli", "services", "--auth", "none"]
@@ -183,10 +184,11 @@ def test_what_was_under_way_when_a_store_was_interrupted_is_told_and_in_the_dead
     tmp_path: Path,
     answered: Callable[[int], None],
 ) -> None:
-    def films(*_: object) -> Iterator[bytes]:
+    def films(*_: object) -> Iterator[Found]:
         for number in range(601):
             kind = "movie" if number else "moive"
-            yield json.dumps({"owner": "halted", "name": f"h-{number}", "type": kind}).encode()
+            text = json.dumps({"owner": "halted", "name": f"h-{number}", "type": kind}).encode()
+            yield Found(f"stdin, line {number + 1}", text)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sequoia.cli.commands.store.resources_in", films)

@@ -103,6 +103,69 @@ def test_one_that_cannot_be_stored_keeps_no_other_from_it_and_is_not_lost(
     assert run("delete", "metadata", "contents", "--where", "tags=part", "--yes").exit_code == 0
 
 
+@pytest.mark.parametrize("form", [str, lambda lines: json.dumps([json.loads(one) for one in lines.splitlines()])])
+def test_the_dead_letters_of_a_store_are_stored_when_they_are_mended(
+    run: Any, sandbox: Sandbox, tmp_path: Path, form: Any
+) -> None:
+    letters, rest = tmp_path / "letters", tmp_path / "rest"
+    bad = [film("typo", type="moive", tags=["mended"]), film("second", type="moive", tags=["mended"])]
+    given = "".join(json.dumps(one) + "\n" for one in bad) + '{"owner": "acme", "name": "cut",\n'
+    assert run("store", "metadata", "contents", "--dead-letters", str(letters), input=given).exit_code == 1
+
+    done = run("store", "metadata", "contents", "--dead-letters", str(rest), input=form(letters.read_text()))
+    assert done.exit_code == 1
+    assert "acme:typo: type: " in done.stderr  # it is the resource that is judged, and not the letter
+    assert "is no field" not in done.stderr
+    rest.unlink()
+
+    mended = form(letters.read_text().replace("moive", "movie"))
+    done = run("store", "metadata", "contents", "--no-check", "--dead-letters", str(rest), input=mended)
+    assert done.stderr.splitlines()[-1] == f"2 contents stored, 1 failed; they are in {rest}"
+    assert [one["ref"] for one in stored(sandbox, "mended")] == ["acme:second", "acme:typo"]
+    assert run("delete", "metadata", "contents", "typo", "second", "--yes").exit_code == 0
+
+
+def test_what_cannot_be_read_in_a_file_is_named_with_its_line(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.ndjson"
+    good = json.dumps(film("good")).encode()
+    lines = [
+        b"",
+        good,
+        b'{"owner": "acme", "name": "cut",',
+        b'{"name": "caf\xe9"}',
+        json.dumps(film("t", type=7)).encode(),
+    ]
+    file.write_bytes(b"\n".join([*lines, b"[1]"]))
+    done = run("store", "metadata", "contents", str(file))
+    assert done.exit_code == 1
+    cut, latin, wrong, listed, ended = done.stderr.splitlines()
+    assert cut.startswith(f'{file}, line 3: {{"owner": "acme", "name": "cut",: it is not the JSON of a resource: ')
+    assert latin.startswith(f"{file}, line 4: ")
+    assert latin.endswith(": it is not UTF-8, by its byte 14 (0xe9): save it as UTF-8")
+    assert wrong.startswith(f"{file}, line 5: acme:t: type: ")
+    assert listed.startswith(f"{file}, line 6: [1]: it is not the JSON of a resource: ")
+    assert ended == "1 contents stored, 4 failed"
+    assert run("delete", "metadata", "contents", "good", "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("arguments", [["store"], ["update", "x"], ["import"]])
+def test_a_file_that_is_not_utf8_is_one_sentence_that_says_so(
+    run: Any, sandbox: Sandbox, tmp_path: Path, arguments: list[str], indent: int | None
+) -> None:
+    file = tmp_path / "windows.json"
+    text = json.dumps([film("é")], ensure_ascii=False, indent=indent)
+    name, *ref = arguments
+    for encoding, told in (("utf-16", "is UTF-16: save it as UTF-8"), ("latin-1", "is not UTF-8, by its byte ")):
+        file.write_text(text, encoding=encoding)
+        done = run(name, "metadata", "contents", *ref, str(file))
+        assert done.exit_code == (2 if encoding == "utf-16" or name != "import" else 1)
+        assert told in done.stderr
+        assert str(file) in done.stderr
+        assert "\x00" not in done.stderr
+    assert writes(sandbox) == []
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -384,8 +447,8 @@ def test_ndjson_is_read_line_by_line() -> None:
             return next(self.lines)
 
     found = resources_in(Stream(), "contents", "stdin")  # type: ignore[arg-type]
-    assert next(found) == b'{"name": "a"}\n'
-    assert next(found) == b'{"name": "b"}\n'
+    assert next(found) == ("stdin, line 1", b'{"name": "a"}\n')
+    assert next(found) == ("stdin, line 2", b'{"name": "b"}\n')
 
 
 @pytest.mark.parametrize("form", ["lines", "array", "indented"])
@@ -398,7 +461,7 @@ def test_a_byte_order_mark_as_windows_writes_it_is_no_part_of_a_resource(form: s
         "indented": json.dumps(films * 2, indent=2),
     }
     found = list(resources_in(io.BytesIO(f"\ufeff\r\n{text[form]}".encode()), "contents", "stdin"))
-    assert [json.loads(one) if isinstance(one, bytes) else one for one in found] == films * 2
+    assert [json.loads(one) if isinstance(one, bytes) else one for _, one in found] == films * 2
 
 
 @pytest.mark.parametrize("change", ["releaseYear=\udcff", "releaseYear=" + "[" * 5000, "title:=\udcff"])

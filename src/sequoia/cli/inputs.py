@@ -6,18 +6,19 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
 from sequoia.cli.failing import Refusal
-from sequoia.dead_letters import LONGEST_LINE
+from sequoia.dead_letters import LONGEST_LINE, is_letter
 from sequoia.error import InvalidResource
-from sequoia.files import BLANK
+from sequoia.files import BLANK, UTF_16, not_utf8
 from sequoia.payload import resources_of
 
-__all__ = ["Identity", "identity", "opened", "owned", "resources_in"]
+__all__ = ["Found", "Identity", "identity", "opened", "owned", "resources_in", "text_in"]
 
 
 class Identity(msgspec.Struct):
@@ -64,8 +65,20 @@ def opened(file: str) -> Iterator[BinaryIO]:
         yield stream
 
 
-def resources_in(stream: BinaryIO, key: str, name: str) -> Iterator[Any]:
-    """The resources in a stream: those of NDJSON as bytes, a line each, as it is read; those of JSON as dicts.
+class Found(NamedTuple):
+    """A resource as it was found.
+
+    Attributes:
+        where: The file and the line, or the number in the file.
+        resource: A line of NDJSON as it is, in bytes; a dict out of JSON.
+    """
+
+    where: str
+    resource: Any
+
+
+def resources_in(stream: BinaryIO, key: str, name: str) -> Iterator[Found]:
+    """The resources in a stream: one a line of NDJSON, as it is read, or those of JSON; of dead letters what they hold.
 
     Args:
         stream: Where they are.
@@ -76,19 +89,34 @@ def resources_in(stream: BinaryIO, key: str, name: str) -> Iterator[Any]:
         Refusal: It is no JSON, or has no resource.
     """
     lines = _lines(stream, name)
-    first = next(lines, b"")
+    number, first = next(lines, (0, b""))
     if not first:
         raise Refusal(f"{name} is empty: there is no resource in it")
     value = _decoded(first)
     if isinstance(value, dict) and key not in value:
-        yield first
-        yield from lines
+        yield Found(f"{name}, line {number}", _inside(first))
+        for number, line in lines:
+            yield Found(f"{name}, line {number}", _inside(line))
         return
-    rest = stream.read()
+    text = first + stream.read()
     try:
-        yield from resources_of(first + rest, key)
+        resources = resources_of(text, key)
     except ValueError as error:
-        raise Refusal(f"{name} is neither JSON nor NDJSON with {key}: {error}") from error
+        raise Refusal(f"{name} is neither JSON nor NDJSON with {key}: {not_utf8(text) or error}") from error
+    for number, resource in enumerate(resources, start=1):
+        yield Found(f"{name}, resource {number}", resource["resource"] if is_letter(resource) else resource)
+
+
+def text_in(stream: BinaryIO, name: str) -> bytes:
+    """The text in a stream, without blanks around it.
+
+    Raises:
+        Refusal: It is not UTF-8.
+    """
+    text = stream.read()
+    if (fault := not_utf8(text)) is not None:
+        raise Refusal(f"{name} cannot be read: {fault}")
+    return text.strip(BLANK)
 
 
 def identity(given: Any) -> Identity:
@@ -100,16 +128,16 @@ def identity(given: Any) -> Identity:
 
 
 def owned(given: Any, owner: str) -> Any:
-    """A resource as the owner's, who is put in where it names none; what is no resource is left to the SDK.
+    """A resource as the owner's, who is put in where it names none.
 
     Args:
         given: As `resources_in` gives it, and likewise returned: not a number of it is written anew.
         owner: The tenant.
 
     Raises:
-        InvalidResource: It belongs to another one.
+        InvalidResource: It belongs to another one, or is none.
     """
-    found = identity(given)
+    found = _checked(given)
     theirs = found.owner
     if not theirs and isinstance(found.ref, str) and ":" in found.ref:
         # Without an owner it is part of a resource that was read: it stays as it is, for the check to say so.
@@ -121,21 +149,53 @@ def owned(given: Any, owner: str) -> Any:
         )
     if theirs or found.ref:
         return given
-    if not isinstance(given, bytes):
-        return {**given, "owner": owner}
-    try:
+    if isinstance(given, bytes):
         return msgspec.json.encode({**_members(given), "owner": owner})
-    except _BROKEN:
-        return given
+    return {**given, "owner": owner}
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    """The lines that have something in them, without what stands in front of it."""
-    while line := stream.readline(LONGEST_LINE + 1):
+def _checked(given: Any) -> Identity:
+    """Which resource one is.
+
+    Raises:
+        InvalidResource: It is none.
+    """
+    try:
+        if not isinstance(given, bytes):
+            return msgspec.convert(given, Identity)
+        given.decode()  # what is not decoded below is not looked at otherwise
+        return _identity(given)
+    except _BROKEN as error:
+        fault = not_utf8(given) if isinstance(given, bytes) else None
+        raise InvalidResource(fault or f"it is not the JSON of a resource: {error}", error) from error
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    """The lines that have something in them, without what stands in front of it, and their numbers."""
+    for number in count(1):
+        line = stream.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if number == 1 and line.startswith(UTF_16):
+            raise Refusal(f"{name} is UTF-16: save it as UTF-8")
         if len(line) > LONGEST_LINE:
-            raise Refusal(f"{name} has a line of over {LONGEST_LINE:,} bytes, which is no resource")
+            raise Refusal(f"{name}, line {number}, has over {LONGEST_LINE:,} bytes, which is no resource")
         if text := line.lstrip(BLANK):
-            yield text
+            yield number, text
+
+
+def _inside(line: bytes) -> bytes:
+    """The resource in a line; a dead letter has it inside, as JSON or, if it is no resource, as text."""
+    if b'"resource"' not in line or b'"error"' not in line:
+        return line
+    try:
+        letter = _members(line)
+        if not is_letter(letter):
+            return line
+        inside = bytes(letter["resource"])
+        return msgspec.json.decode(inside, type=str).encode() if inside.startswith(b'"') else inside
+    except _BROKEN:
+        return line
 
 
 def _decoded(line: bytes) -> Any:

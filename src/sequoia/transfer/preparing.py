@@ -11,6 +11,7 @@ from typing import Any
 
 from sequoia.descriptor import FieldType, ResourceType
 from sequoia.error import InvalidResource
+from sequoia.files import not_utf8
 from sequoia.payload import encoded_resource
 from sequoia.validation import HISTORY, Purpose, faults_in, fields_of
 
@@ -43,7 +44,8 @@ class Preparer:
             InvalidResource: It is no resource, is only a part of one, or belongs to another owner.
         """
         if not isinstance(given, dict):
-            raise InvalidResource(f"this is not the JSON of a resource: {given[:80]!r}")
+            beginning = given[:80].decode("utf-8", "replace")
+            raise InvalidResource(not_utf8(given) or f"this is not the JSON of a resource: {beginning!r}")
         encoded_resource(given)  # for its check that the resource is whole
         made = _without(given, self._fields, self._set)
         owner, name = _identity(given)

@@ -23,8 +23,8 @@ from typing import IO, Any, BinaryIO, Literal, NamedTuple
 
 import msgspec
 
-from sequoia.dead_letters import LONGEST_LINE
-from sequoia.files import BLANK
+from sequoia.dead_letters import LONGEST_LINE, is_letter
+from sequoia.files import BLANK, UTF_16
 from sequoia.transfer.columns import OTHER, from_cell, from_row, rest_of
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.manifest import MANIFEST, Column, Manifest
@@ -113,9 +113,12 @@ class Source:
 
     def _read(self, path: Path) -> Iterator[Given]:
         with path.open("rb") as file:
-            if file.read(len(_PARQUET)) == _PARQUET:
+            head = file.read(len(_PARQUET))
+            if head == _PARQUET:
                 yield from _parquet(path, self.columns)
                 return
+            if head.startswith(UTF_16):
+                raise TransferError(f"{path} is UTF-16: save it as UTF-8")
             file.seek(0)
             with closing(_unpacked(file)) as plain:
                 named = {suffix.lower() for suffix in path.suffixes}
@@ -245,7 +248,7 @@ def _decoded(text: bytes) -> dict[str, Any] | bytes:
 
 def _letter(found: dict[str, Any] | bytes) -> dict[str, Any] | bytes:
     """The resource in a line; a dead letter has it inside."""
-    if isinstance(found, dict) and found.keys() == {"resource", "ref", "error"}:
+    if isinstance(found, dict) and is_letter(found):
         inside = found["resource"]
         return inside if isinstance(inside, dict) else str(inside).encode()
     return found

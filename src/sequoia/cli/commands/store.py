@@ -15,7 +15,7 @@ from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.failing import PARTLY, Refusal, Unfinished, partly
 from sequoia.cli.formats import Output, Writer, formatted
-from sequoia.cli.inputs import identity, opened, owned, resources_in
+from sequoia.cli.inputs import Found, identity, opened, owned, resources_in
 from sequoia.cli.moving import Repeatable, again, free_name
 from sequoia.dead_letters import DeadLetters
 from sequoia.endpoint import Endpoint
@@ -150,15 +150,15 @@ class _Work:
         self.unnamed = 0
         self._told = 0
 
-    def ready(self, given: Iterator[Any], owner: str, endpoint: Endpoint | None) -> Iterator[Any]:
+    def ready(self, given: Iterator[Found], owner: str, endpoint: Endpoint | None) -> Iterator[Any]:
         """The resources of the owner that the descriptor, if it is asked, has nothing against; others are failures."""
-        for one in given:
+        for where, one in given:
             try:
                 made = owned(one, owner)
                 if endpoint is not None:
                     _check(endpoint, made)
             except InvalidResource as error:
-                self._fail(Result(one, identity(one).known_ref, error, sent=False))
+                self._fail(Result(one, identity(one).known_ref, error, sent=False), f"{where}: ")
                 self.letters.check()
             else:
                 self.unnamed += identity(made).known_ref is None
@@ -183,12 +183,12 @@ class _Work:
         for result in untold(error, self._told):
             self._fail(result)
 
-    def _fail(self, result: Result) -> None:
+    def _fail(self, result: Result, where: str = "") -> None:
         self.letters.write(result)
         self.failures += 1
         self.ambiguous += result.ambiguous
         if self.failures <= _TOLD:
-            note(f"{result.ref or _beginning(result.resource)}: {' '.join(str(result.error).split())}")
+            note(f"{where}{result.ref or _beginning(result.resource)}: {' '.join(str(result.error).split())}")
 
     def tell(self, resource: str) -> None:
         """Say what was done."""
@@ -222,16 +222,16 @@ class _Work:
 
 
 def _check(endpoint: Endpoint, given: Any) -> None:
-    """Hold a resource against the descriptor; what is no JSON is left to `bulk_store`, which says so.
+    """Hold a resource against the descriptor; what cannot be decoded is left to `bulk_store`, which says so.
 
     Raises:
         InvalidResource: It has faults.
     """
     try:
         value = msgspec.json.decode(given) if isinstance(given, bytes) else given
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+    except (msgspec.DecodeError, RecursionError):
         return
-    faults = endpoint.validate([value]) if isinstance(value, dict) else []
+    faults = endpoint.validate([value])
     if faults:
         raise InvalidResource("; ".join(map(str, faults)), faults=faults)
 

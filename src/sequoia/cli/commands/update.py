@@ -8,9 +8,8 @@ from sequoia.cli.arguments import on_resource, own_ref
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.failing import Failure, Refusal, partly, refusing
 from sequoia.cli.formats import Output, formatted
-from sequoia.cli.inputs import opened
+from sequoia.cli.inputs import opened, text_in
 from sequoia.error import InvalidResource, NotMatchingVersion
-from sequoia.files import BLANK
 from sequoia.payload import check_whole, resource_of
 
 __all__ = ["update"]
@@ -44,7 +43,7 @@ def update(  # noqa: PLR0913, PLR0917 - what a command line has
     with opened(file) as stream, connection.client() as client:
         endpoint = connection.collection(client, service, resource)
         with refusing():
-            body = resource_of(stream.read().strip(BLANK), endpoint.descriptor.plural_name)
+            body = resource_of(text_in(stream, "stdin" if file == "-" else file), endpoint.descriptor.plural_name)
         known = version or body.get("version")
         if not isinstance(known, str) or not known:
             raise Refusal(
