@@ -10,6 +10,7 @@ import msgspec
 
 from sequoia.dead_letters import replaced_whole
 from sequoia.error import ClientError, HttpError, RequestError, too_deep
+from sequoia.payload import NO_JSON, as_json
 
 __all__ = ["BulkReport", "Result", "report_of", "untold"]
 
@@ -157,13 +158,21 @@ def _kept(resource: Any) -> bytes | str:
     if isinstance(resource, str):
         return _clean(resource)
     try:
-        body = bytes(resource) if isinstance(resource, bytes | bytearray) else msgspec.json.encode(resource)
+        body = bytes(resource) if isinstance(resource, bytes | bytearray) else as_json(resource)
         body.decode()
         msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (TypeError, ValueError, RecursionError):
-        shown = resource.decode("utf-8", "replace") if isinstance(resource, bytes | bytearray) else repr(resource)
-        return _clean(shown[:_LONGEST] if not isinstance(resource, bytes | bytearray) else shown)
+    except NO_JSON:
+        if isinstance(resource, bytes | bytearray):
+            return _clean(resource.decode("utf-8", "replace"))
+        return _clean(_shown(resource)[:_LONGEST])
     return msgspec.json.format(body, indent=-1)
+
+
+def _shown(resource: Any) -> str:
+    try:
+        return repr(resource)
+    except Exception:  # noqa: BLE001 - it is anybody's, and Python has no text for 10**5000 or for what is nested deeply
+        return f"a {type(resource).__name__} that has no text"
 
 
 def _clean(text: str) -> str:
