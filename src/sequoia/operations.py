@@ -18,8 +18,9 @@ from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
 from sequoia.descriptor import ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
+from sequoia.jsonable import NO_JSON, as_json
 from sequoia.names import encode_ref, json_key, url_segment
-from sequoia.payload import NO_JSON, as_json, check_reference, encode, have_identity, resources_of
+from sequoia.payload import check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 

@@ -12,9 +12,9 @@ from sequoia.calls import Call
 from sequoia.descriptor import ResourceType
 from sequoia.drafts import draft_change
 from sequoia.error import ClientError, DecodeError, HttpError, ReferencesMismatchException
+from sequoia.jsonable import NO_JSON, as_json
 from sequoia.names import encode_ref
 from sequoia.operations import ResourcePath, version_conflict
-from sequoia.payload import NO_JSON, as_json
 from sequoia.validation import HISTORY, fields_of
 
 __all__ = ["Changes", "Patch", "merged"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
-from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -122,10 +121,9 @@ def test_dates_in_a_resource_can_be_sent() -> None:
         ([[ONE]], "is a JSON object"),
         ({"contents": "acme:a"}, "is a JSON object"),
         ({"contents": None}, "is a JSON object"),
-        (object(), "cannot make JSON of object"),
-        ([object()], "cannot make JSON of object"),
-        (MappingProxyType(ONE), "cannot make JSON of mappingproxy"),
-        ((one for one in [ONE]), "cannot make JSON of generator"),
+        (object(), "is a JSON object"),
+        ([object()], "is a JSON object"),
+        ((one for one in [ONE]), "is a JSON object"),
     ],
 )
 def test_what_holds_no_resource_is_a_value_error(value: Any, words: str) -> None:
