@@ -1,6 +1,6 @@
 """Dead letters: resources that could not be written, in a file with one line of JSON each, to be mended and replayed.
 
-A line is `{"resource": ..., "ref": ..., "error": {...}}`. This is the only module of the client that writes files.
+A line is `{"resource": ..., "ref": ..., "error": {...}}`.
 """
 
 from __future__ import annotations
