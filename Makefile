@@ -140,7 +140,7 @@ bench: wheel originals
 	$(BIN)/python -m benchmarks.tracing; tracing=$$?; \
 	$(BIN)/python -m benchmarks.growth 10000 100000; growth=$$?; \
 	$(BIN)/python -m benchmarks.startup; startup=$$?; \
-	exit $$((clients | fast | resolving | growth | startup))
+	exit $$((clients | fast | resolving | tracing | growth | startup))
 
 bench-growth: wheel
 	trap '$(BIN)/python -m benchmarks.plots' EXIT; $(BIN)/python -m benchmarks.growth

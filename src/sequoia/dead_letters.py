@@ -6,19 +6,20 @@ A line is `{"resource": ..., "ref": ..., "error": {...}}`.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-__all__ = ["DeadLetters", "read_dead_letters", "replaced_whole"]
+from sequoia.files import whole
 
-# Bytes of a line, many times what a service takes as one resource: a file of anything else must not fill the memory.
+__all__ = ["LONGEST_LINE", "DeadLetters", "read_dead_letters", "replaced_whole"]
+
 LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line of JSON, many times what a service takes as one resource: a file of anything else must not fill the
+memory."""
 
 
 class DeadLetters:
@@ -62,19 +63,8 @@ def replaced_whole(path: str | os.PathLike[str], lines: Iterable[bytes]) -> None
     Raises:
         OSError: It cannot be written.
     """
-    target = Path(path)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-    _remember(target.parent)
+    with whole(path) as file:
+        file.writelines(lines)
 
 
 def read_dead_letters(path: str | os.PathLike[str]) -> Iterator[Any]:
@@ -110,13 +100,3 @@ def _resource(path: str | os.PathLike[str], number: int, line: bytes) -> Any:
     if not isinstance(letter.get("resource"), dict | str):
         raise ValueError(f"{os.fspath(path)}, line {number}: not a dead letter: it has no resource")
     return letter["resource"]
-
-
-def _remember(folder: Path) -> None:
-    """Have the operating system write down the folder's new entry, where it lets a folder be opened."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

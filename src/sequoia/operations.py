@@ -19,7 +19,7 @@ from sequoia.criteria import Criteria, Params
 from sequoia.descriptor import ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
 from sequoia.names import encode_ref, json_key, url_segment
-from sequoia.payload import check_reference, encode, have_identity, resources_of
+from sequoia.payload import NO_JSON, as_json, check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
@@ -332,6 +332,6 @@ def json_body(body: Any) -> bytes | None:
 
 def _encoded(value: Any) -> bytes:
     try:
-        return msgspec.json.encode(value)
-    except (TypeError, RecursionError) as error:
+        return as_json(value)
+    except NO_JSON as error:
         raise ValueError(f"cannot make JSON of {type(value).__name__}: {error}") from error

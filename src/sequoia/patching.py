@@ -14,6 +14,7 @@ from sequoia.drafts import draft_change
 from sequoia.error import ClientError, DecodeError, HttpError, ReferencesMismatchException
 from sequoia.names import encode_ref
 from sequoia.operations import ResourcePath, version_conflict
+from sequoia.payload import NO_JSON, as_json
 from sequoia.validation import HISTORY, fields_of
 
 __all__ = ["Changes", "Patch", "merged"]
@@ -154,6 +155,6 @@ def _check_identity(ref: str, changes: Mapping[str, Any]) -> None:
 def _canonical(resource: Resource) -> bytes:
     """The JSON of a resource in one spelling. In Python, true would be the same as 1."""
     try:
-        return msgspec.json.encode(resource, order="sorted")
-    except (TypeError, OverflowError, RecursionError) as error:
+        return as_json(resource, order="sorted")
+    except NO_JSON as error:
         raise ValueError(f"cannot make JSON of the changed resource: {error}") from error

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from sequoia.error import InvalidResource, ReferencesMismatchException
 
 __all__ = [
+    "NO_JSON",
     "Encoded",
+    "as_json",
     "check_reference",
     "encode",
     "encoded_resource",
@@ -19,6 +22,11 @@ __all__ = [
     "resources_of",
 ]
 
+NO_JSON = (TypeError, ValueError, OverflowError, RecursionError)
+"""What `as_json` raises for a value that JSON cannot hold."""
+
+_WITHOUT_PARTS = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({dict, list, tuple})
 # What only the service sets: a resource that has one of these was read.
 _SET = ("createdAt", "createdBy", "updatedAt", "updatedBy", "version")
 # What every resource has that was read as a whole.
@@ -90,6 +98,24 @@ def resource_of(value: Any, key: str) -> dict[str, Any]:
     return resources[0]
 
 
+def as_json(value: Any, *, order: Literal["sorted"] | None = None) -> bytes:
+    """The JSON of a value.
+
+    Args:
+        value: Anything that msgspec encodes.
+        order: `sorted` for one spelling of equal values.
+
+    Raises:
+        ValueError, TypeError, OverflowError, RecursionError: It holds what JSON cannot, such as NaN.
+    """
+    body = msgspec.json.encode(value, order=order)
+    # NaN and infinity become null without a word, and a store would then delete what was there. A look at the body is
+    # all that this costs where there is no null.
+    if b"null" in body and (found := _not_finite(value)) is not None:
+        raise ValueError(f"{found}, a number that JSON does not have: leave it out")
+    return body
+
+
 def encode(resources: list[dict[str, Any]], key: str) -> bytes:
     """The body that carries `resources`.
 
@@ -97,8 +123,8 @@ def encode(resources: list[dict[str, Any]], key: str) -> bytes:
         ValueError: One of them holds what JSON cannot.
     """
     try:
-        return msgspec.json.encode({key: resources})
-    except (TypeError, RecursionError) as error:
+        return as_json({key: resources})
+    except NO_JSON as error:
         raise ValueError(f"cannot make JSON of the {key}: {error}") from error
 
 
@@ -122,7 +148,7 @@ def encoded_resource(value: Any) -> Encoded:
         head = value if isinstance(value, dict) else msgspec.to_builtins(_head(body))
     except msgspec.ValidationError as error:
         raise InvalidResource(f"a resource is a JSON object, not {body[:80]!r}", error) from error
-    except (TypeError, ValueError, RecursionError) as error:
+    except NO_JSON as error:
         raise InvalidResource(f"cannot make JSON of this {type(value).__name__}: {error}", error) from error
     if not head.keys().isdisjoint(_SET) and (missing := [name for name in _WHOLE if head.get(name) is None]):
         raise InvalidResource(
@@ -142,7 +168,35 @@ def _json_of(value: Any) -> bytes:
     if isinstance(value, bytes | bytearray):
         value.decode()  # what `_head` passes over is not looked at otherwise
         return bytes(value)
-    return msgspec.json.encode(_plain(value))
+    return as_json(_plain(value))
+
+
+def _not_finite(value: Any) -> str | None:
+    """Where in a value NaN or infinity is, and which of them; None if there is none."""
+    pending: list[Any] = [[value]]
+    for one in pending:  # it grows meanwhile
+        for item in one.values() if type(one) is dict else one:
+            kind = type(item)
+            if kind in _WITHOUT_PARTS or (kind is float and math.isfinite(item)):
+                continue
+            if kind not in _CONTAINERS:  # such a number, or something that only msgspec can look into
+                # The hook is asked about `msgspec.Raw` alone, which is JSON already.
+                return _place([msgspec.to_builtins(value, enc_hook=lambda _: None)])
+            pending.append(item)
+    return None
+
+
+def _place(plain: list[Any]) -> str | None:
+    """The same of something that is made of dicts and lists alone."""
+    pending: list[tuple[str, Any]] = [("", plain)]
+    for path, one in pending:  # it grows meanwhile
+        for key, item in one.items() if isinstance(one, dict) else enumerate(one):
+            place = f"{path}.{key}" if isinstance(one, dict) else f"{path}[{key}]"
+            if isinstance(item, float) and not math.isfinite(item):
+                return f"{place.removeprefix('[0]').removeprefix('.') or 'it'} is {item}"
+            if isinstance(item, dict | list | tuple):
+                pending.append((place, item))
+    return None
 
 
 def check_reference(resource: Mapping[str, Any], ref: str) -> None:

@@ -10,8 +10,9 @@ import msgspec
 
 from sequoia.dead_letters import replaced_whole
 from sequoia.error import ClientError, HttpError, RequestError, too_deep
+from sequoia.payload import NO_JSON, as_json
 
-__all__ = ["BulkReport", "Result"]
+__all__ = ["BulkReport", "Result", "report_of", "untold"]
 
 _LONGEST = 2000  # characters of a resource that cannot be made JSON, or of an error's message
 
@@ -73,13 +74,15 @@ class BulkReport:
         deleted: How many were deleted; one that was not there counts, too.
         failures: How many were not.
         failed: The results of those: all of them, but where they are handed out as they come (`on_result`,
-            `dead_letters`) only the first thousand.
+            `dead_letters`) only the first thousand. After an interruption those that `on_result` was not told of
+            follow, which are the last `failures` less the number that it was told of.
         not_sent: How many of the failures were read from the source but never sent, because the work was stopped.
         requests: How many requests were sent, those that renewed a token not counted.
         retried: How many of them repeated one that had failed.
         bytes: Bytes of JSON (for deletes: of refs) of all resources that were read from the source.
         seconds: How long it took.
         complete: Whether the source was read to its end.
+        deletes: Whether resources were to be deleted, not stored.
     """
 
     stored: int
@@ -92,6 +95,7 @@ class BulkReport:
     bytes: int
     seconds: float
     complete: bool
+    deletes: bool = False
 
     @property
     def ok(self) -> bool:
@@ -120,7 +124,7 @@ class BulkReport:
         return len(self.failed)
 
     def __str__(self) -> str:
-        done = f"deleted {self.deleted:,}" if self.deleted else f"stored {self.stored:,}"
+        done = f"deleted {self.deleted:,}" if self.deletes else f"stored {self.stored:,}"
         repeated = f", {self.retried:,} of them repeated" if self.retried else ""
         sentence = f"{done} in {self.seconds:.1f} s with {self.requests:,} requests{repeated}; {self.failures:,} failed"
         if self.not_sent:
@@ -128,18 +132,47 @@ class BulkReport:
         return sentence if self.complete else f"{sentence}; stopped before the end of the source"
 
 
+def report_of(error: BaseException) -> BulkReport | None:
+    """The report that goes with what ended a bulk write; None where it ended before it began."""
+    report = getattr(error, "report", None)
+    return report if isinstance(report, BulkReport) else None
+
+
+def untold(error: BaseException, told: int) -> tuple[Result, ...]:
+    """The failures of a bulk write that are told by the report of the error that ended it, and by nothing else.
+
+    Nobody waits for what is under way when somebody presses Ctrl-C, and `on_result` hears no more then.
+
+    Args:
+        error: What ended it.
+        told: How many failures `on_result` was told of.
+    """
+    report = report_of(error)
+    if report is None:
+        return ()
+    return report.failed[max(0, len(report.failed) - max(0, report.failures - told)) :]
+
+
 def _kept(resource: Any) -> bytes | str:
     """A resource as one line of JSON if it is a JSON object, else as text."""
     if isinstance(resource, str):
         return _clean(resource)
     try:
-        body = bytes(resource) if isinstance(resource, bytes | bytearray) else msgspec.json.encode(resource)
+        body = bytes(resource) if isinstance(resource, bytes | bytearray) else as_json(resource)
         body.decode()
         msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (TypeError, ValueError, RecursionError):
-        shown = resource.decode("utf-8", "replace") if isinstance(resource, bytes | bytearray) else repr(resource)
-        return _clean(shown[:_LONGEST] if not isinstance(resource, bytes | bytearray) else shown)
+    except NO_JSON:
+        if isinstance(resource, bytes | bytearray):
+            return _clean(resource.decode("utf-8", "replace"))
+        return _clean(_shown(resource)[:_LONGEST])
     return msgspec.json.format(body, indent=-1)
+
+
+def _shown(resource: Any) -> str:
+    try:
+        return repr(resource)
+    except Exception:  # noqa: BLE001 - it is anybody's, and Python has no text for 10**5000 or for what is nested deeply
+        return f"a {type(resource).__name__} that has no text"
 
 
 def _clean(text: str) -> str:

@@ -17,12 +17,14 @@ from urllib.parse import parse_qs, quote, quote_plus
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["HIDDEN", "keep_back", "masked", "secrets_of"]
+__all__ = ["HIDDEN", "SHORTEST", "keep_back", "masked", "secrets_of"]
 
 HIDDEN = "[secret]"
 """What stands in place of a secret."""
 
-_SHORTEST = 4  # characters: what is shorter cannot be told from an ordinary word
+SHORTEST = 4
+"""Characters of a secret: what is shorter cannot be told from an ordinary word."""
+
 # hpack logs every header, and what it makes of it; httpcore2.socks the user name and password of the proxy.
 _TELLING = ("hpack.hpack", "hpack.table", "httpcore2.socks")
 
@@ -41,7 +43,7 @@ def secrets_of(request: httpx2.Request, *, with_body: bool = False) -> frozenset
             found.add(base64.b64decode(credentials, validate=True).decode().partition(":")[2])
     if with_body:
         found.add(_password(request.content))
-    return frozenset(secret for secret in found if len(secret) >= _SHORTEST)
+    return frozenset(secret for secret in found if len(secret) >= SHORTEST)
 
 
 def _password(body: bytes) -> str:

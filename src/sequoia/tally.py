@@ -21,7 +21,7 @@ from sequoia.report import BulkReport, Result
 
 __all__ = ["Tally"]
 
-# Failures that a report keeps where they are handed out as they come.
+# Failures that a report keeps where they are handed out as they come; of more, only those nobody was told of.
 KEPT = 1000
 # So many refusals for lack of permission, with nothing stored before them, mean that there is none.
 _PATIENCE = 100
@@ -39,6 +39,7 @@ class Books:
         requests: Requests.
         retried: Of these, repetitions.
         last: What was noted last: a batch, or a resource that could not be sent.
+        untold: Of the failures that a report has no room for, those that perhaps nobody has been told of.
     """
 
     done: int = 0
@@ -48,9 +49,10 @@ class Books:
     requests: int = 0
     retried: int = 0
     last: object = None
+    untold: tuple[Result, ...] = ()
 
-    def plus(self, results: list[Result], last: object) -> Books:
-        """These, and some results more."""
+    def plus(self, results: list[Result], last: object, untold: tuple[Result, ...]) -> Books:
+        """These, and some results more; `untold` is what takes the place of that of these."""
         failed = [result for result in results if not result.ok]
         return Books(
             done=self.done + len(results) - len(failed),
@@ -60,6 +62,7 @@ class Books:
             requests=self.requests + (last.requests if isinstance(last, Writing) else 0),
             retried=self.retried + (last.retried if isinstance(last, Writing) else 0),
             last=last,
+            untold=untold,
         )
 
 
@@ -92,6 +95,7 @@ class Tally:
         self._meter = Meter(None, clock.monotonic)
         self._meter.total = length_of(resources, plan)
         self._on_progress = plan.progress
+        self._hushed = False
         self._books = Books()
         self._failed: list[Result] = []
         self._unwritten: deque[Result] = deque()  # failures that are to be dead letters
@@ -133,7 +137,7 @@ class Tally:
 
     def abandon(self, writings: Iterable[Writing], cause: BaseException) -> None:
         """Nobody waits for the end of these batches any more; nobody is told but the dead letters."""
-        self._on_result = self._on_progress = None
+        self._hush()
         for writing in [one for one in writings if not self.has_noted(one)]:
             self._note(writing.abandoned(cause), _size(writing.items), writing)
 
@@ -145,13 +149,14 @@ class Tally:
             stored=stored,
             deleted=deleted,
             failures=books.failures,
-            failed=tuple(self._failed),
+            failed=(*self._failed, *(books.untold if self._hushed else ())),
             not_sent=books.not_sent,
             requests=books.requests,
             retried=books.retried,
             bytes=now.bytes,
             seconds=now.seconds,
             complete=self.complete,
+            deletes=self._deletes,
         )
 
     def close(self) -> None:
@@ -171,25 +176,33 @@ class Tally:
         if not results:
             return
         failed = [result for result in results if not result.ok]
-        books = self._books.plus(results, last)
         del self._failed[self._books.failures :]  # of what was being noted when somebody was interrupted
-        self._failed += failed if self._keeps is None else failed[: max(0, self._keeps - len(self._failed))]
+        room = len(failed) if self._keeps is None else max(0, self._keeps - len(self._failed))
+        self._failed += failed[:room]
+        untold = (*(self._books.untold if self._hushed else ()), *failed[room:])
+        books = self._books.plus(results, last, untold)
         if self._letters is not None:
             self._unwritten += failed
-        self._books = books
-        self._lose_hope(failed)
-        if self._letters is not None:
-            self._letters.write(self._lines())
-        self._meter.add(len(results), size)
         try:
+            self._books = books
+            self._lose_hope(failed)
+            if self._letters is not None:
+                self._letters.write(self._lines())
+            self._meter.add(len(results), size)
             if self._on_result is not None:
                 for result in results:
                     self._on_result(result)
             if self._on_progress is not None:
                 self._on_progress(self._meter.now())
         except BaseException:
-            self._on_result = self._on_progress = None  # whoever raises does not want to hear more
+            # Whoever raises does not want to hear more. What they have not heard is then the end of what failed.
+            self._hush()
             raise
+
+    def _hush(self) -> None:
+        """Tell nobody any more: the report keeps every failure that comes now, which is no more than was under way."""
+        self._on_result = self._on_progress = None
+        self._hushed = True
 
     def _lines(self) -> Iterator[bytes]:
         """The dead letters that have not been written yet; one is forgotten when it has been."""

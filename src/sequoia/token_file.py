@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from sequoia.clock import Clock, SystemClock
+from sequoia.files import whole
 from sequoia.tokens import MAX_LIFETIME, MemoryTokenStore, Token, TokenKey, token_text
 
 if sys.platform != "win32":
@@ -198,20 +198,8 @@ class FileTokenStore:
 
     def _write(self, records: dict[str, _Record]) -> None:
         """Put a new file in the place of the old one: a process that reads finds one or the other, and all of it."""
-        beside = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(_File(sequoia_tokens=1, tokens=records)))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
-        if sys.platform != "win32":
-            with closing(_Handle(os.open(self._path.parent, os.O_RDONLY | _CLOEXEC))) as folder:
-                os.fsync(folder.number)
+        with whole(self._path, private=True) as file:
+            file.write(msgspec.json.encode(_File(sequoia_tokens=1, tokens=records)))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

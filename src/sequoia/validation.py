@@ -251,7 +251,7 @@ def _scalar(field: FieldType, value: Any) -> str | None:
 def _number(value: Any, *, whole: bool) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"must be a number, not {_shown(value)}"
-    if not math.isfinite(value) or _inexact(value):
+    if _inexact(value):
         return f"must be a number that JSON can carry exactly, not {_shown(value)}"
     if whole and (value != int(value) or abs(value) > _LARGEST):
         return f"must be a whole number, not {_shown(value)}"
@@ -334,5 +334,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _shown(value: Any) -> str:
     """A value in a message, cut short."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        inside = "" if isinstance(value, int) else f"a {type(value).__name__} that holds "
+        return f"{inside}a number of thousands of digits"
     return text if len(text) <= 82 else f"{text[:79]}..."

@@ -54,7 +54,7 @@ _AT = """
 import os, resource, signal, sys
 number, action = int(sys.argv[1]), sys.argv[2]
 CALLS = {"write", "writelines", "fsync", "replace", "truncate", "unlink"}
-MODULES = {"sequoia.transfer.sinks", "sequoia.dead_letters", "pathlib"}
+MODULES = {"sequoia.transfer.sinks", "sequoia.transfer.manifest", "sequoia.dead_letters", "sequoia.files", "pathlib"}
 
 def watch(frame, event, called):
     global number

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import shlex
 import signal
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,6 +104,15 @@ def test_parquet_has_typed_columns(sandbox: Sandbox, tmp_path: Path) -> None:
         "custom": "string",
     }
     assert types["tags"].startswith("list<")
+
+
+def test_whoever_may_read_the_files_may_read_the_manifest(sandbox: Sandbox, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        export(sandbox, tmp_path, "--split", "100")
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir()} == {0o644}
 
 
 def test_an_export_that_is_there_is_not_overwritten(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,16 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
         broken_off()
     assert file.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["x.ndjson"]
+
+
+def test_who_may_read_a_file_is_not_changed_by_replacing_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.touch()
+    for mode in (0o600, 0o640):
+        file.chmod(mode)
+        assert written("--output", str(file)).exit_code == 0
+        assert json.loads(file.read_text(encoding="utf-8")) == ROWS
+        assert stat.S_IMODE(file.stat().st_mode) == mode
 
 
 def test_a_pipe_with_a_name_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:

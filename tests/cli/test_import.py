@@ -16,7 +16,10 @@ import zstandard
 from tests.cli.moves import at, catalogue, run
 from tests.contract.data import content
 
+from sequoia.bulk import BulkReport, read_dead_letters
+from sequoia.progress import Progress
 from sequoia.sandbox import Fault, Sandbox
+from sequoia.transfer import Source, load
 
 NUMBER = 250
 
@@ -265,6 +268,24 @@ def test_an_import_that_was_interrupted_is_run_again(sandbox: Sandbox, tmp_path:
     assert str(tmp_path / "failed-2.ndjson") in typed
     assert run(sandbox, tmp_path, *typed[1:]).returncode == 0
     assert len(stored(sandbox, "acme")) == NUMBER + 2_000
+
+
+def test_no_failure_of_an_interrupted_import_is_missing_in_its_dead_letters(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.done > 500:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sequoia.tally.KEPT", 100)
+    letters, films = tmp_path / "letters", tmp_path / "films.ndjson"
+    kinds = ["none"] * 500 + ["movie"] * 1_000
+    films.write_text("".join(json.dumps(content("acme", f"n-{n}", type=kind)) + "\n" for n, kind in enumerate(kinds)))
+    with sandbox.client() as client, pytest.raises(KeyboardInterrupt) as caught:
+        load(client.metadata.contents, "acme", [Source.of(films)], dead_letters=letters, progress=interrupt)
+    report: BulkReport = caught.value.report  # type: ignore[attr-defined]
+    assert report.failures > 500
+    assert len({one["name"] for one in read_dead_letters(letters)}) == report.failures
 
 
 def test_copy_to_another_owner(sandbox: Sandbox, tmp_path: Path) -> None:

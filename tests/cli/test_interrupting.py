@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from sequoia.bulk import read_dead_letters
+from sequoia.bulking import Bulk
+from sequoia.sandbox import Sandbox
 
 SERVICES = [sys.executable, "-m", "sequoia.cli", "services", "--auth", "none"]
 
@@ -89,3 +98,75 @@ def test_without_stdout_it_is_said(environ: Mapping[str, str]) -> None:
 
     assert result.returncode == 2
     assert result.stderr == "Error: stdout is closed, there is nowhere to write the output\n"
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Say how many batches of a bulk write get their answers; the others wait until the test is over."""
+    busy, over = threading.Event(), threading.Event()
+    send = Bulk._send  # between the workers and the service
+
+    def only(number: int) -> None:
+        counted = itertools.count()
+
+        def limited(bulk: Bulk, call: Any, operation: Any) -> Any:
+            begun = next(counted)
+            if begun == 3:
+                busy.set()  # all four workers are
+            waited = (over if begun >= number else busy).wait(50)
+            assert waited
+            return send(bulk, call, operation)
+
+        monkeypatch.setattr(Bulk, "_send", limited)
+
+    yield only
+    over.set()
+
+
+def test_what_was_under_way_when_a_store_was_interrupted_is_told_and_in_the_dead_letters(
+    run: Any,
+    environ: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    answered: Callable[[int], None],
+) -> None:
+    def films(*_: object) -> Iterator[bytes]:
+        for number in range(601):
+            kind = "movie" if number else "moive"
+            yield json.dumps({"owner": "halted", "name": f"h-{number}", "type": kind}).encode()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sequoia.cli.commands.store.resources_in", films)
+    answered(2)
+    letters = tmp_path / "letters"
+    done = run("store", "metadata", "contents", "--owner", "halted", "--dead-letters", str(letters), input="films")
+
+    assert done.exit_code == 130, done.stderr
+    ended = f"200 contents stored, 401 failed, 400 of them may be stored all the same; they are in {letters}"
+    assert done.stderr.splitlines()[-2:] == [ended, "Interrupted."]
+    assert len({one["name"] for one in read_dead_letters(letters)}) == 401
+
+
+def test_what_was_under_way_when_a_delete_was_interrupted_is_told(
+    run: Any,
+    sandbox: Sandbox,
+    environ: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    answered: Callable[[int], None],
+) -> None:
+    @contextmanager
+    def progress(_: str) -> Iterator[Callable[[object], None]]:
+        def interrupt(_: object) -> None:
+            raise KeyboardInterrupt
+
+        yield interrupt
+
+    monkeypatch.setattr("sequoia.cli.commands.delete.progress", progress)
+    answered(1)
+    names = [f"gone-{number}" for number in range(250)]
+    sandbox.load("metadata", "contents", [{"owner": "acme", "name": one, "type": "movie"} for one in names])
+    done = run("delete", "metadata", "contents", *names, "--yes")
+
+    assert done.exit_code == 130, done.stderr
+    ended = "50 contents deleted, 200 failed, 150 of them may be deleted all the same"
+    assert done.stderr.splitlines()[-2:] == [ended, "Interrupted."]

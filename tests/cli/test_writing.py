@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -152,7 +153,7 @@ def test_an_update_replaces_the_version_that_was_read_and_no_other(
     file = tmp_path / "film.json"
     assert run("read", "metadata", "contents", "tested-0", "-o", str(file)).exit_code == 0
     changed = json.loads(file.read_text()) | {"title": "Changed"}
-    file.write_text(json.dumps(changed))
+    file.write_text(json.dumps(changed), encoding="utf-8-sig")  # as editors on Windows write it
     done = run("update", "metadata", "contents", "tested-0", str(file))
     assert done.exit_code == 0
     assert json.loads(done.stdout)["title"] == "Changed"
@@ -318,6 +319,19 @@ def test_ndjson_is_read_line_by_line() -> None:
     found = resources_in(Stream(), "contents", "stdin")  # type: ignore[arg-type]
     assert next(found) == b'{"name": "a"}\n'
     assert next(found) == b'{"name": "b"}\n'
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "indented"])
+def test_a_byte_order_mark_as_windows_writes_it_is_no_part_of_a_resource(form: str) -> None:
+    films = [{"name": "a"}, {"name": "b"}]
+    lines = "\n".join(map(json.dumps, films)) + "\n"
+    text = {
+        "lines": f"{lines}\ufeff{lines}",
+        "array": json.dumps(films * 2),
+        "indented": json.dumps(films * 2, indent=2),
+    }
+    found = list(resources_in(io.BytesIO(f"\ufeff\r\n{text[form]}".encode()), "contents", "stdin"))
+    assert [json.loads(one) if isinstance(one, bytes) else one for one in found] == films * 2
 
 
 @pytest.mark.parametrize("change", ["releaseYear=\udcff", "releaseYear=" + "[" * 5000, "title:=\udcff"])

@@ -518,6 +518,11 @@ def test_what_is_no_ref_is_a_failure_and_nothing_is_deleted_for_it(
     assert names(client, owner) == ["c-001"]
 
 
+def test_the_report_of_a_delete_speaks_of_deleting_even_where_nothing_was_deleted(client: Client, owner: str) -> None:
+    report = client.metadata.contents.bulk_delete(owner, ["nocolon", "also bad"])
+    assert str(report) == "deleted 0 in 0.0 s with 0 requests; 2 failed, 2 of them not sent"
+
+
 def test_refs_that_were_not_deleted_can_be_replayed(
     client: Client, sandbox: Sandbox, owner: str, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sequoia import Client
 from sequoia.demo import STEPS
 from sequoia.sandbox import Sandbox
 
@@ -32,11 +33,22 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 3
 
 
+def stored(client: Client) -> dict[str, int | None]:
+    """How many resources of each kind there are."""
+    resources = ("contents", "assets", "categories", "people", "credits", "roles", "offers", "offer-templates")
+    every = "count=true&resources=false"
+    return {name: client.metadata[name].browse(None, query_string=every).total_count for name in resources}
+
+
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
-def test_an_example(script: Path) -> None:
-    with Sandbox(demo=True) as sandbox:
+def test_an_example_runs_alone_and_leaves_nothing_behind(script: Path) -> None:
+    with Sandbox(demo=True) as sandbox, sandbox.client() as client:
+        before = stored(client)
+        assert None not in before.values()
+        earlier = len(sandbox.requests)
         result = run(str(script), **sandbox.environ)
-        requests = len(sandbox.requests)
+        requests = len(sandbox.requests) - earlier
+        assert stored(client) == before
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert result.stdout.strip()

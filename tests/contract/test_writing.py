@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -336,6 +337,7 @@ def test_a_number_of_tries_that_makes_no_sense_is_refused(client: Client, sandbo
         (lambda one: one.clear(), (ValueError, "the whole resource")),
         (lambda _: "x", (TypeError, "must return the resource, or None, not 'x'")),
         (lambda one: {**one, "custom": {"x": object()}}, (ValueError, "cannot make JSON")),
+        (lambda one: {**one, "custom": {"x": math.nan}}, (ValueError, "custom.x is nan")),
     ],
 )
 def test_a_function_that_does_not_give_the_resource_back_writes_nothing(

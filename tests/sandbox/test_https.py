@@ -271,6 +271,16 @@ def test_a_folder_keeps_authority_and_client_certificate_between_runs(tmp_path: 
             assert client.services
 
 
+def test_a_key_that_cannot_be_kept_whole_is_left_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SandboxError, match="No space left on device; name another folder"):
+        Sandbox(https=True, ca_dir=tmp_path).start()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("state", ["no key", "garbage", "another key", "a file", "a folder"])
 def test_a_folder_that_cannot_be_used_is_one_clear_error(state: str, tmp_path: Path) -> None:
     folder = tmp_path / "ca"

@@ -149,6 +149,7 @@ def test_a_report_says_everything_in_one_sentence() -> None:
 
 
 ODD: list[Any] = [b'{"a":\n1}', "a:b", {"a": 1}, {"a": object()}, b"\xff", b"[1]", "\ud800", object(), None, [1], 1.5]
+ODD += [{"a": 10**400}, {"a": 10**5000}, {"a": math.nan}]
 
 
 @pytest.mark.parametrize("resource", ODD)

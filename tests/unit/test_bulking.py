@@ -19,6 +19,7 @@ from tests.unit.conftest import REGISTRY, Platform
 
 from sequoia import AsyncClient
 from sequoia.bulk import BulkReport, Result, read_dead_letters
+from sequoia.report import untold
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 STORE = "POST https://metadata.test/data/contents/"
@@ -70,6 +71,32 @@ def test_an_interruption_waits_for_nobody_and_tells_what_is_unknown(platform: Pl
             if thread.name == "sequoia-worker":
                 thread.join()
         assert not any(b'"c"' in one.content for one in platform.requests)
+
+
+def test_after_a_thousand_failures_an_interruption_still_tells_what_was_under_way(platform: Platform) -> None:
+    arrived, release, told = threading.Event(), threading.Event(), list[Result]()
+
+    def hang(_: httpx2.Request) -> httpx2.Response:
+        arrived.set()
+        assert release.wait(10)
+        return httpx2.Response(201)
+
+    def source() -> Iterator[Any]:
+        yield from ["no JSON"] * 1100
+        yield from films("hangs")
+        assert arrived.wait(10)
+        raise Interrupt
+
+    platform.answer_with(STORE, hang)
+    with platform.client() as client:
+        with pytest.raises(Interrupt) as caught:
+            client.metadata.contents.bulk_store("acme", source(), batch_size=1, on_result=told.append)
+        release.set()
+    report: BulkReport = caught.value.report  # type: ignore[attr-defined]
+    assert (len(told), report.failures) == (1100, 1101)
+    assert len(report.failed) < 1100
+    rest = report.failed[len(told) - report.failures :]
+    assert [(one.ref, one.ambiguous) for one in rest] == [("acme:hangs", True)]
 
 
 def test_a_callback_that_raises_after_the_source_did_is_told_nothing_twice(platform: Platform) -> None:
@@ -134,10 +161,13 @@ class Presses:
         self._begun = self._begun or frame.f_code.co_qualname == "BulkWriter.run"
 
 
+@pytest.mark.parametrize("kept", [1000, 1])
 @pytest.mark.parametrize("start", range(1, 8))
 def test_whenever_ctrl_c_comes_every_resource_is_accounted_for_once(
-    platform: Platform, tmp_path: Path, start: int
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: int, kept: int
 ) -> None:
+    monkeypatch.setattr("sequoia.tally.KEPT", kept)
+
     def respond(request: httpx2.Request) -> httpx2.Response:
         names = [one["name"] for one in json.loads(request.content)["contents"]]
         if "bad" in " ".join(names):
@@ -160,13 +190,16 @@ def test_whenever_ctrl_c_comes_every_resource_is_accounted_for_once(
                 )
             except Interrupt as interrupt:
                 report: BulkReport = interrupt.report  # type: ignore[attr-defined]
+                heard = [one for one in told if not one.ok]
+                heard += untold(interrupt, len(heard))
             else:
                 break
             finally:
                 sys.setprofile(profile)
             left = length_hint(source)
             assert report.stored + report.failures + left == len(given), moment
-            assert len(report.failed) == report.failures
+            assert kept == 1 or len(report.failed) == report.failures
+            assert len(set(map(id, heard))) == len(heard) == report.failures, moment
             lines = letters.read_bytes().splitlines() if report.failures else []
             written = [json.loads(line)["resource"] for line in lines]
             assert len({str(one) for one in written}) == report.failures, moment

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from sequoia.clock import InstantClock, SystemClock
 
 
@@ -38,6 +40,9 @@ def test_the_system_clock_tells_the_systems_time() -> None:
     assert 0 <= clock.random() < 1
 
 
-def test_the_system_clock_does_not_wait_for_nothing() -> None:
-    SystemClock().sleep(0)
-    SystemClock().sleep(-1)  # time.sleep would raise
+def test_the_system_clock_waits_as_long_as_it_is_told_and_never_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    for seconds in (0, -1, 2.5):  # the real one would raise for -1
+        SystemClock().sleep(seconds)
+    assert waits == [2.5]

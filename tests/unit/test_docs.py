@@ -223,16 +223,6 @@ def test_the_readme_s_first_script_needs_the_variables_and_nothing_else(sandbox:
     assert result.stderr == ""
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs_alone_and_leaves_nothing_behind(example: Path, sandbox: Sandbox, stored: Stored) -> None:
-    before = stored()
-    result = _run(example, dict(sandbox.environ))
-    assert result.returncode == 0, result.stderr
-    assert result.stdout
-    assert result.stderr == ""
-    assert stored() == before
-
-
 def test_every_example_is_in_the_list_of_examples() -> None:
     listed = _LINK.findall((ROOT / "examples" / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == [example.name for example in EXAMPLES]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import httpx2
@@ -316,7 +317,9 @@ def test_a_business_body_is_sent_as_it_is(body: Any, sent: bytes | None) -> None
     assert not call.repeatable
 
 
-@pytest.mark.parametrize("body", ["", "nope", b"\xff", "{", object(), "[" * 200_000])
+@pytest.mark.parametrize(
+    "body", ["", "nope", b"\xff", "{", object(), "[" * 200_000, {"a": math.nan}, math.inf, [10**5000]]
+)
 def test_a_business_body_that_is_no_json_is_refused(body: Any) -> None:
     with pytest.raises(ValueError, match="JSON"):
         FLOW.call("POST", {"service": "s", "owner": "o", "ref": "r"}, None, body)

@@ -16,9 +16,22 @@ import sequoia
 CORE = sorted(
     module.name
     for module in pkgutil.iter_modules(sequoia.__path__)
-    if not module.ispkg and module.name not in {"_version", "demo", "requests_adapter"}
+    if not module.ispkg and module.name not in {"_version", "demo", "requests_adapter", "spark"}
 )
-EXTRAS = ["backoff", "click", "h2", "oauthlib", "opentelemetry", "requests", "rich", "sqlite3", "starlette", "uvicorn"]
+EXTRAS = [
+    "backoff",
+    "click",
+    "h2",
+    "oauthlib",
+    "opentelemetry",
+    "pyarrow",
+    "pyspark",
+    "requests",
+    "rich",
+    "sqlite3",
+    "starlette",
+    "uvicorn",
+]
 
 
 def test_the_public_surface_is_pinned() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from types import MappingProxyType
 from typing import Any
 
@@ -12,8 +13,9 @@ import msgspec
 import pydantic
 import pytest
 
-from sequoia.error import ReferencesMismatchException
-from sequoia.payload import check_reference, encode, have_identity, resources_of
+from sequoia.error import InvalidResource, ReferencesMismatchException
+from sequoia.payload import check_reference, encode, encoded_resource, have_identity, resources_of
+from sequoia.report import Result
 
 ONE: dict[str, Any] = {"ref": "acme:a", "name": "a"}
 
@@ -34,6 +36,11 @@ class DataFilm:
 class AttrsFilm:
     ref: str
     name: str
+
+
+@dataclasses.dataclass
+class Rated:
+    rating: float
 
 
 class PydanticFilm(pydantic.BaseModel):
@@ -130,6 +137,31 @@ def test_what_holds_no_resource_is_a_value_error(value: Any, words: str) -> None
 def test_a_resource_that_cannot_be_json_is_a_value_error(value: Any) -> None:
     with pytest.raises(ValueError, match="cannot make JSON"):
         encode([{"ref": "acme:a", "odd": value}], "contents")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"rating": math.nan}, "rating is nan, a number that JSON does not have"),
+        ({"empty": None, "price": {"EUR": [1.5, -math.inf]}}, r"price\.EUR\[1\] is -inf"),
+        ({"raw": msgspec.Raw(b"null"), "model": Rated(math.inf)}, r"model\.rating is inf"),
+    ],
+)
+def test_a_number_that_json_does_not_have_is_refused_and_not_stored_as_null(fields: dict[str, Any], told: str) -> None:
+    resource = {"owner": "acme", "name": "a", **fields}
+    with pytest.raises(ValueError, match=r"cannot make JSON of the contents: contents\[0\]\." + told):
+        encode([resource], "contents")
+    with pytest.raises(InvalidResource, match="cannot make JSON of this dict: " + told) as caught:
+        encoded_resource(resource)
+    # Nor is it null in a dead letter, which somebody may replay.
+    letter = msgspec.json.decode(Result(resource, error=caught.value).line())
+    assert isinstance(letter["resource"], str)
+    assert "null" not in letter["resource"].replace("Raw(b'null')", "")
+
+
+def test_null_itself_is_left_to_the_service() -> None:
+    resource = {"name": "a", "title": None, "text": "null", "ratio": 1.5, "all": [None, {"x": None}]}
+    assert encoded_resource(resource).body == msgspec.json.encode(resource)
 
 
 @pytest.mark.parametrize(

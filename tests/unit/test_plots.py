@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -112,3 +114,16 @@ def test_the_page_with_its_tables_made_again_is_the_page(run: Run) -> None:
 def test_a_page_without_the_marks_is_an_error() -> None:
     with pytest.raises(ValueError, match="the page has no <!-- latest"):
         plots.filled("# How fast it is", "latest", "| |")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="it needs make")
+@pytest.mark.parametrize("missed", ["", ".fast", ".resolving", ".tracing", ".growth", ".startup"])
+def test_a_bound_that_any_benchmark_misses_makes_all_of_them_fail(missed: str, tmp_path: Path) -> None:
+    # In the place of Python, what fails for one of them.
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$2" != benchmarks{missed} ]\n', encoding="utf-8")
+    python.chmod(0o700)
+    command = ["make", "-C", str(ROOT), "-o", "wheel", "-o", "originals", "bench", f"BIN={tmp_path}"]
+    assert subprocess.run(command, capture_output=True, timeout=50, check=False).returncode != 0  # noqa: S603
+    python.write_text("#!/bin/sh\n", encoding="utf-8")
+    assert subprocess.run(command, capture_output=True, timeout=50, check=False).returncode == 0  # noqa: S603

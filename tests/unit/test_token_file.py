@@ -127,7 +127,7 @@ def test_changes_from_many_threads_all_arrive(path: Path, clock: InstantClock) -
         list(pool.map(put, keys))
     again = FileTokenStore(path)
     assert [again.get(key) for key in keys] == [Token(key.name) for key in keys]
-    assert [one for one in path.parent.iterdir() if one.suffix == ".tmp"] == []
+    assert {one.name for one in path.parent.iterdir()} == {path.name, f"{path.name}.lock"}
 
 
 # What is wrong with the file

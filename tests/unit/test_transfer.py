@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import subprocess
@@ -96,6 +97,40 @@ def test_whatever_is_written_is_read_again(
     written(folder, manifest(format=form, compression=compression, columns=COLUMNS, split=Split(3)), resources)
     found = [given.resource for given in Source.of(folder)]
     assert [exact(one) for one in found] == [exact(one) for one in resources]
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_a_large_number_that_was_exported_can_be_stored_again(tmp_path: Path, form: str) -> None:
+    # As whole numbers the platform would refuse them: it has no exact ones of that size.
+    numbers = [1e20, 2.0**53, -(2.0**55), 2.0**53 - 1, 1.5]
+    resources = [{"number": number, "numbers": numbers} for number in numbers]
+    written(tmp_path, manifest(format=form, columns=COLUMNS), resources)
+    found = [given.resource for given in Source.of(tmp_path)]
+    assert found == resources
+    for one in found:
+        assert isinstance(one, dict)
+        for number in (one["number"], *one["numbers"]):
+            assert isinstance(number, float) or abs(number) < 2**53
+
+
+@pytest.mark.parametrize("limit", [1_000, 10**9])
+def test_reading_csv_leaves_the_program_its_own_limit_of_cells(tmp_path: Path, limit: int) -> None:
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / name).write_text("title\n" + f"{'x' * 5_000}\n" * 3, encoding="utf-8")
+    before = csv.field_size_limit(limit)
+    try:
+        one, two = iter(Source.of(tmp_path / "one.csv")), iter(Source.of(tmp_path / "two.csv"))
+        next(one)
+        next(two)
+        assert len(list(one)) == 2
+        assert len(list(two)) == 2  # the end of one reader takes nothing from another
+        assert csv.field_size_limit() == limit
+        left = iter(Source.of(tmp_path / "one.csv"))
+        next(left)
+        del left
+        assert csv.field_size_limit() == limit
+    finally:
+        csv.field_size_limit(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import trustme
+from cryptography import x509
 
 from sequoia.auth import AuthType
 from sequoia.calls import Call
@@ -169,9 +172,41 @@ def test_a_bundle_that_is_not_there_is_a_value_error(tmp_path: Path) -> None:
         _channels(verify="")
 
 
-def test_a_folder_of_certificates_or_a_context_may_be_trusted(tmp_path: Path) -> None:
-    _channels(verify=tmp_path).close()
-    _channels(verify=ssl.create_default_context()).close()
+def test_a_context_of_the_caller_s_is_used_as_it_is() -> None:
+    context = ssl.create_default_context()
+    settings = Settings.of(URL, {"auth_type": AuthType.NO_AUTH, "verify": context})
+    assert tls_context(settings) is context
+
+
+def test_the_authorities_in_a_folder_are_trusted_and_no_others(tmp_path: Path) -> None:
+    ours, other = trustme.CA(), trustme.CA()
+    ours.cert_pem.write_to_path(str(tmp_path / f"{_hash_of(ours)}.0"))
+    for verify in (tmp_path, str(tmp_path)):
+        context = tls_context(Settings.of(URL, {"auth_type": AuthType.NO_AUTH, "verify": verify}))
+        _shake_hands(context, ours)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            _shake_hands(context, other)
+
+
+def _hash_of(authority: trustme.CA) -> str:
+    """The name under which OpenSSL looks for an authority in a folder, as `openssl rehash` writes it."""
+    subject = x509.load_pem_x509_certificate(authority.cert_pem.bytes()).subject
+    lower = x509.Name([x509.NameAttribute(one.oid, str(one.value).lower()) for one in subject]).public_bytes()
+    assert len(lower) < 128 + 2  # so that the head, which does not count, is two bytes long
+    return hashlib.sha1(lower[2:], usedforsecurity=False).digest()[3::-1].hex()
+
+
+def _shake_hands(context: ssl.SSLContext, authority: trustme.CA) -> None:
+    """Have a client with this context meet a server with a certificate of the authority, without a network."""
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("platform.test").configure_cert(shown)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(back, there, server_hostname="platform.test")
+    server = shown.wrap_bio(there, back, server_side=True)
+    for side in (client, server, client, server):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert client.getpeercert()
 
 
 def test_a_closed_channel_sends_nothing_more() -> None:

@@ -162,6 +162,14 @@ def test_a_good_resource_has_no_faults() -> None:
         ({"size": -1}, "size: must be 0 or more, not -1"),
         ({"size": 1001}, "size: must be 1000 or less, not 1001"),
         ({"size": 2**53}, f"size: must be a number that JSON can carry exactly, not {2**53}"),
+        ({"size": 10**400}, "size: must be a number that JSON can carry exactly, not 1000"),
+        ({"releaseYear": -(10**5000)}, "releaseYear: must be a number that JSON can carry exactly, not a number of"),
+        ({"scores": {"a": 10**400}}, "scores.a: must be a number that JSON can carry exactly, not 1000"),
+        (
+            {"custom": {"a": 10**5000}},
+            "custom.a: must be a text, a number, true, false or a list of these, not a number",
+        ),
+        ({"tags": [[10**5000]]}, "tags[0]: must be a text, not a list that holds a number of thousands of digits"),
         ({"share": 101}, "share: must be 100 or less, not 101"),
         ({"ratio": float("nan")}, "ratio: must be a number that JSON can carry exactly, not nan"),
         ({"ratio": 2.6}, "ratio: must be 2.5 or less, not 2.6"),
@@ -359,6 +367,7 @@ def test_a_change_lacks_nothing_and_removes_with_none() -> None:
         ({"media": {"seen": "2026-01-31"}}, "media.seen: is set by the service alone: leave it out"),
         ({"tags": ["a", None]}, "tags[1]: is null: leave it out"),
         ({"cast": [{}]}, "cast[0].role: is required"),
+        ({"size": 10**400}, "size: must be a number that JSON can carry exactly, not 1000"),
         ({"ids": {"im-db": "x"}}, "ids.im-db: is no key"),
     ],
 )

@@ -139,7 +139,7 @@ class AsyncEndpoint(AsyncCollection):
             json: JSON text, a dict, a list of dicts, a model, or `{"contents": [...]}`.
 
         Raises:
-            ValueError: It holds no resource; nothing was sent.
+            ValueError: It holds no resource, or what JSON cannot, such as NaN; nothing was sent.
             BadRequest: The service refuses one of them, and has stored none.
         """
         return await self._send(self._path.store(owner, json), self._operation("store", owner))

@@ -7,9 +7,8 @@ there as a whole, or not at all: what it is written to gets its name when all is
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ import click
 from sequoia.cli.console import data, note, on_terminal
 from sequoia.cli.failing import Refusal
 from sequoia.cli.writers import CsvWriter, JsonWriter, NdjsonWriter, Sink, Writer, YamlWriter
+from sequoia.files import whole
 
 __all__ = ["FORMATS", "Output", "Writer", "formatted"]
 
@@ -106,8 +106,12 @@ class Output:
             with self.path.open("wb") as device:
                 yield device.write
         else:
-            with _whole(self.path) as sink:
-                yield sink
+            with ExitStack() as stack:
+                try:
+                    file = stack.enter_context(whole(self.path))
+                except OSError as error:
+                    raise Refusal(f"{self.path} cannot be written: {error.strerror}") from error
+                yield file.write
 
     def _writer(self, sink: Sink, columns: Sequence[str], *, single: bool) -> Writer:
         if self.format == "ndjson":
@@ -163,21 +167,3 @@ def _usual(file: Path | None, choices: Sequence[str]) -> str:
     if named in choices:
         return named
     return choices[0] if file is None and on_terminal() else choices[1]
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Sink]:
-    """A file that gets its name when the block is left well, and is removed otherwise."""
-    target = path.resolve()  # of a link, what it leads to is replaced
-    made = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        file = made.open("wb")
-    except OSError as error:
-        raise Refusal(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        with file:
-            yield file.write
-        made.replace(target)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 import msgspec
 
 from sequoia.cli.failing import Refusal
+from sequoia.dead_letters import LONGEST_LINE
+from sequoia.files import BLANK
 from sequoia.payload import resources_of
 
 __all__ = ["opened", "resources_in"]
-
-_LONGEST = 64 * 1024 * 1024  # bytes of a line, many times what a service takes as one resource
 
 
 @contextmanager
@@ -46,17 +46,14 @@ def resources_in(stream: BinaryIO, key: str, name: str) -> Iterator[Any]:
     Raises:
         Refusal: It is no JSON, or has no resource.
     """
-    first = _line(stream, name)
-    while first.isspace():
-        first = _line(stream, name)
+    lines = _lines(stream, name)
+    first = next(lines, b"")
     if not first:
         raise Refusal(f"{name} is empty: there is no resource in it")
     value = _decoded(first)
     if isinstance(value, dict) and key not in value:
         yield first
-        while line := _line(stream, name):
-            if not line.isspace():
-                yield line
+        yield from lines
         return
     rest = stream.read()
     try:
@@ -65,11 +62,13 @@ def resources_in(stream: BinaryIO, key: str, name: str) -> Iterator[Any]:
         raise Refusal(f"{name} is neither JSON nor NDJSON with {key}: {error}") from error
 
 
-def _line(stream: BinaryIO, name: str) -> bytes:
-    line = stream.readline(_LONGEST + 1)
-    if len(line) > _LONGEST:
-        raise Refusal(f"{name} has a line of over {_LONGEST:,} bytes, which is no resource")
-    return line
+def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """The lines that have something in them, without what stands in front of it."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise Refusal(f"{name} has a line of over {LONGEST_LINE:,} bytes, which is no resource")
+        if text := line.lstrip(BLANK):
+            yield text
 
 
 def _decoded(line: bytes) -> Any:

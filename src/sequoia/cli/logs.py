@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sequoia.cli import console
-from sequoia.secrecy import HIDDEN, masked
+from sequoia.secrecy import HIDDEN, SHORTEST, masked
 
 __all__ = ["shown", "silenced"]
 
-_SHORTEST = 4  # characters: what is shorter cannot be told from an ordinary word
 _BEARER = re.compile(r"(Bearer|Basic) +[\w.~+/=-]+")
 
 
@@ -24,7 +23,7 @@ def shown(secrets: Iterable[str], *, debug: bool = False) -> Iterator[None]:
         secrets: What must not be shown, wherever it comes up.
         debug: Show every request and answer as well; else warnings.
     """
-    handler = _Notes(frozenset(secret for secret in secrets if len(secret) >= _SHORTEST))
+    handler = _Notes(frozenset(secret for secret in secrets if len(secret) >= SHORTEST))
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s" if debug else "Warning: %(message)s"))
     handler.setLevel(logging.DEBUG if debug else logging.WARNING)
     logger = logging.getLogger("sequoia")

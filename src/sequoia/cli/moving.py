@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from sequoia.cli.console import note
-from sequoia.cli.failing import Refusal
+from sequoia.cli.failing import PARTLY, Refusal
+from sequoia.error import ClientError
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.importing import Report
 
-__all__ = ["Repeatable", "Unfinished", "again", "counted", "finish", "free_name", "refusing"]
+__all__ = ["Repeatable", "Unfinished", "again", "counted", "finish", "free_name", "refusing_files", "repeatable"]
 
 _SHOWN = 10  # failures that are shown one by one
 _WRITTEN = "sequoia.written"
@@ -26,7 +27,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class Unfinished(Refusal):
     """A command did a part of its work."""
 
-    exit_code = 1
+    exit_code = PARTLY
 
 
 class Repeatable(click.Command):
@@ -54,7 +55,7 @@ def again(*, add: str = "", without: str = "", instead: tuple[str, str] = ("", "
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def refusing_files() -> Iterator[None]:
     """Make one sentence of what is wrong with the arguments, or with files.
 
     Raises:
@@ -73,7 +74,7 @@ def refusing() -> Iterator[None]:
 
 
 def finish(report: Report, done: str, letters: str | None) -> None:
-    """Say what an import or a copy came to, and exit with 1 if something failed.
+    """Say what an import or a copy came to, and exit with `PARTLY` if something failed.
 
     Args:
         report: What it came to.
@@ -95,7 +96,7 @@ def finish(report: Report, done: str, letters: str | None) -> None:
         note(f"  and {report.failures - _SHOWN:,} more")
     kept = f"; they are in {letters}, to be mended and imported" if letters and Path(letters).exists() else ""
     note(f"{report.failures:,} failed{kept}.")
-    click.get_current_context().exit(1)
+    click.get_current_context().exit(PARTLY)
 
 
 def free_name(path: str | None) -> tuple[str, str]:
@@ -107,6 +108,20 @@ def free_name(path: str | None) -> tuple[str, str]:
     while (found := place.with_name(f"{place.stem}-{number}{place.suffix}")).exists():
         number += 1
     return path, str(found)
+
+
+@contextmanager
+def repeatable(letters: str | None) -> Iterator[None]:
+    """Say how to go on, when it ends in the middle."""
+    try:
+        yield
+    except (KeyboardInterrupt, ClientError) as error:
+        report = getattr(error, "report", None)
+        if report is not None or isinstance(error, KeyboardInterrupt):
+            stored = 0 if report is None else report.stored
+            following = again(instead=free_name(letters))
+            note(f"{stored:,} resources are stored; storing them again does no harm. Go on with: {following}")
+        raise
 
 
 def counted(found: Any, counts: dict[str, int], name: str) -> Iterator[Any]:

@@ -5,10 +5,8 @@ The file is only its user's (0600), and is replaced as a whole: who reads it whi
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +14,7 @@ from typing import Any
 
 from sequoia.cli.failing import Refusal
 from sequoia.cli.layers import SECRETS, SETTINGS, Layer, check
+from sequoia.files import whole
 from sequoia.names import suggestion
 
 __all__ = ["Profiles", "config_file", "write_private"]
@@ -137,19 +136,8 @@ def write_private(file: Path, content: bytes) -> None:
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = file.resolve()  # where it is a link, as in a folder of dotfiles, the link stays one
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        beside.unlink()  # of a process with the same number that was killed
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
-            made.write(content)
-            made.flush()
-            os.fsync(made.fileno())
-        beside.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
+    with whole(target, private=True) as made:
+        made.write(content)
 
 
 def _settings(table: Mapping[str, Any], where: str) -> dict[str, str]:

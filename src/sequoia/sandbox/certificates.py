@@ -5,7 +5,6 @@ Only the authority and what a client needs can be kept between runs; the server 
 
 from __future__ import annotations
 
-import os
 import ssl
 import tempfile
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from typing import NoReturn
 
 import trustme
 
+from sequoia.files import whole
 from sequoia.sandbox.errors import SandboxError
 from sequoia.sandbox.server import HOST, Tls
 
@@ -101,7 +101,5 @@ def _write(certificate: Path, key: Path, issued: trustme.LeafCert) -> None:
 
 def _put(file: Path, content: bytes) -> None:
     """Write a file that nobody else may read, whole or not at all: a client may be reading the one that is there."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # with the mode 0600
-    with os.fdopen(descriptor, "wb") as stream:
+    with whole(file, private=True) as stream:
         stream.write(content)
-    Path(name).replace(file)

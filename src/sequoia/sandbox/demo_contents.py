@@ -45,10 +45,6 @@ class Content:
         self._place = number % len(BLOCK)
         self.kind = BLOCK[self._place]
 
-    @cached_property
-    def _dice(self) -> Dice:
-        return Dice("content", self.number)
-
     def _neighbour(self, place: int) -> Content:
         """The content at another place of the same block."""
         return Content(self.number - self._place + place)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sequoia.partitions import milliseconds, timestamp
-from sequoia.transfer.columns import OTHER, from_cell, from_row, rest_of
+from sequoia.transfer.columns import EXACT, OTHER, from_cell, from_row, rest_of
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.manifest import Column, Compression
 from sequoia.transfer.sinks import Sink
@@ -93,8 +93,8 @@ def _plain(column: Column, value: Any) -> Any:
         return timestamp(milliseconds(moment.isoformat()) or 0)
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+        return int(value)  # beyond, no whole number was written into the column: JSON had it as 1e20
     if column.kind == "json" and isinstance(value, str):
         return from_cell(column, value)
     return value

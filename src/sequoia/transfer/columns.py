@@ -17,14 +17,16 @@ from sequoia.transfer.error import TransferError
 from sequoia.transfer.manifest import Column, Kind
 from sequoia.validation import fields_of
 
-__all__ = ["OTHER", "columns_of", "decoded", "from_cell", "from_row", "rest_of", "to_cell", "to_row"]
+__all__ = ["EXACT", "OTHER", "columns_of", "decoded", "from_cell", "from_row", "rest_of", "to_cell", "to_row"]
 
 OTHER = "_other"
 """The column of what fits no other."""
 
+EXACT = 2**53
+"""Whole numbers below this one are doubles as well, and stay what they are on a platform that has no others."""
+
 _INTEGERS = {"integer", "positiveInteger", "nonNegativeInteger", "year"}
 _NUMBERS = {"number", "nonNegativeNumber", "percentage"}
-_EXACT = 2**53
 _BROKEN = (msgspec.DecodeError, UnicodeError, RecursionError)
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -107,8 +109,8 @@ def _is_timestamp(value: Any) -> bool:
 
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
-    "integer": lambda value: type(value) is int and abs(value) < _EXACT,
-    "number": lambda value: isinstance(value, float) or (type(value) is int and abs(value) < _EXACT),
+    "integer": lambda value: type(value) is int and abs(value) < EXACT,
+    "number": lambda value: isinstance(value, float) or (type(value) is int and abs(value) < EXACT),
     "boolean": lambda value: isinstance(value, bool),
     "timestamp": _is_timestamp,
 }

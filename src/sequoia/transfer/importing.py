@@ -16,7 +16,7 @@ from sequoia.dead_letters import DeadLetters
 from sequoia.endpoint import Endpoint
 from sequoia.error import ClientError, InvalidResource
 from sequoia.progress import OnProgress
-from sequoia.report import BulkReport, Result
+from sequoia.report import Result, untold
 from sequoia.transfer.error import TransferError, check_names
 from sequoia.transfer.manifest import Manifest
 from sequoia.transfer.preparing import Preparer
@@ -279,9 +279,7 @@ class _Loading:
                 total=self._total,
             )
         except BaseException as error:
-            # What was under way when it was interrupted is told by the report alone.
-            made = getattr(error, "report", None)
-            for result in made.failed[self._told :] if isinstance(made, BulkReport) else ():
+            for result in untold(error, self._told):
                 self._note(result)
             raise
         finally:
@@ -303,8 +301,8 @@ class _Loading:
         if result.ok:
             self._report.stored += 1
         else:
-            self._told += 1
             self._fail(result.ref or "a resource without a name", result)
+            self._told += 1  # last: if Ctrl-C comes before, the report tells of it again
 
     def _fail(self, where: str, result: Result) -> None:
         assert result.error is not None  # noqa: S101 - it failed

@@ -17,7 +17,7 @@ import msgspec
 
 from sequoia.checkpoint import MOST
 from sequoia.criteria import Criteria, Raw
-from sequoia.dead_letters import replaced_whole
+from sequoia.files import whole
 from sequoia.transfer.error import TransferError
 
 __all__ = ["MANIFEST", "Column", "Compression", "Format", "Kind", "Manifest", "Part", "Split", "part_name", "parts_in"]
@@ -179,7 +179,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
         Raises:
             OSError: It cannot be written.
         """
-        replaced_whole(folder / MANIFEST, [msgspec.json.format(msgspec.json.encode(self), indent=2), b"\n"])
+        with whole(folder / MANIFEST) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     def check_complete(self, folder: Path) -> None:
         """Make sure that the export was brought to its end, and that every file is as it was written.

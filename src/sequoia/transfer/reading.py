@@ -12,6 +12,7 @@ import io
 import os
 import shutil
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -23,6 +24,7 @@ from typing import IO, Any, BinaryIO, Literal, NamedTuple
 import msgspec
 
 from sequoia.dead_letters import LONGEST_LINE
+from sequoia.files import BLANK
 from sequoia.transfer.columns import OTHER, from_cell, from_row, rest_of
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.manifest import MANIFEST, Column, Manifest
@@ -33,7 +35,6 @@ Kind = Literal["json", "csv"]
 _BROKEN = (msgspec.DecodeError, UnicodeError, RecursionError)
 _UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile)
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
-_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte order mark among it
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -210,7 +211,7 @@ def _json(path: Path, file: IO[bytes], key: str) -> Iterator[Given]:
         line = _line(path, file, number)
         if not line:
             return
-        text = line.strip(_BLANK)
+        text = line.strip(BLANK)
         if not text:
             continue
         found = _decoded(text)
@@ -263,8 +264,40 @@ def _whole(path: Path, text: bytes, key: str) -> Iterator[Given]:
         yield Given(f"{path}, resource {number}", _letter(_decoded(item)))
 
 
+class _LongCells:
+    """Room for long cells in the csv module, whose limit is one for the whole process, and belongs to the program.
+
+    It is never lowered, is raised as long as somebody reads, and then is again what it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # what a garbage collection closes may come here in the middle
+        self._readers = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._before = csv.field_size_limit()
+                csv.field_size_limit(max(self._before, _FIELDS))
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0 and csv.field_size_limit() == _FIELDS:  # nobody else has changed it meanwhile
+                csv.field_size_limit(self._before)
+
+
+_long_cells = _LongCells()
+
+
 def _csv(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
-    csv.field_size_limit(_FIELDS)
+    with _long_cells:
+        yield from _rows(path, file, columns)
+
+
+def _rows(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     records = csv.reader(text, strict=True)
     try:

@@ -8,12 +8,11 @@ from typing import Any
 import click
 
 from sequoia.cli.arguments import on_resource
-from sequoia.cli.commands.import_ import repeatable
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import progress
 from sequoia.cli.failing import Refusal
 from sequoia.cli.layers import check
-from sequoia.cli.moving import Repeatable, finish, refusing
+from sequoia.cli.moving import Repeatable, finish, refusing_files, repeatable
 from sequoia.cli.query import Question, querying
 from sequoia.transfer import copy as copied
 
@@ -60,7 +59,7 @@ def copy(  # noqa: PLR0913 - the options of the command
             other = Connection.of_profile(to_profile)
             to_owner = to_owner or other.told.values.get("owner")
             target = other.collection(stack.enter_context(other.client()), service, resource)
-        with refusing(), repeatable(dead_letters), progress(f"Copying {resource}") as shown:
+        with refusing_files(), repeatable(dead_letters), progress(f"Copying {resource}") as shown:
             report = copied(
                 source, owner, target, to_owner or owner, question.criteria, dead_letters=dead_letters, progress=shown,
                 **options,

@@ -13,7 +13,7 @@ from sequoia.cli.console import note, progress
 from sequoia.cli.failing import PARTLY, Failure, Refusal, refusing
 from sequoia.cli.query import Question, querying
 from sequoia.endpoint import Endpoint
-from sequoia.report import Result
+from sequoia.report import Result, report_of, untold
 
 __all__ = ["delete"]
 
@@ -87,8 +87,17 @@ def _deleted(endpoint: Endpoint, owner: str, refs: list[str], resource: str) -> 
     try:
         with progress(f"Deleting {resource}") as show, refusing():
             endpoint.bulk_delete(owner, refs, on_result=take, progress=show)
+    except BaseException as error:
+        # Whoever pressed Ctrl-C waits for nobody: what was under way is told by the report alone.
+        failures += untold(error, len(failures))
+        report = report_of(error)
+        count = count if report is None else report.deleted
+        raise
     finally:
         for result in failures[:_SHOWN]:
             note(f"{result.ref}: {' '.join(str(result.error).split())}")
-        note(f"{count:,} {resource} deleted{f', {len(failures):,} failed' if failures else ''}")
+        failed = f", {len(failures):,} failed" if failures else ""
+        ambiguous = sum(result.ambiguous for result in failures)
+        failed += f", {ambiguous:,} of them may be deleted all the same" if ambiguous else ""
+        note(f"{count:,} {resource} deleted{failed}")
     return PARTLY if failures else 0

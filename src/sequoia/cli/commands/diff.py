@@ -13,10 +13,10 @@ import click
 from sequoia.cli.arguments import on_resource
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
-from sequoia.cli.failing import Refusal
+from sequoia.cli.failing import PARTLY, Refusal
 from sequoia.cli.formats import Output, formatted
 from sequoia.cli.layers import check
-from sequoia.cli.moving import counted, refusing
+from sequoia.cli.moving import counted, refusing_files
 from sequoia.cli.query import Question, querying
 from sequoia.criteria import Criteria
 from sequoia.names import json_key
@@ -84,7 +84,7 @@ def diff(  # noqa: PLR0913 - the options of the command
     if options["to_owner"] is not None:
         check("owner", options["to_owner"], "--to-owner")
     counts = {"left": 0, "right": 0, "changed": 0, "one": 0, "two": 0}
-    with ExitStack() as stack, refusing():
+    with ExitStack() as stack, refusing_files():
         live = _Live(connection, service, resource, question, options, stack)
         left = live.of_place(places[0]) if places else live.here()
         right = live.of_place(places[1]) if len(places) > 1 else live.there(against=bool(places))
@@ -215,4 +215,4 @@ def _finish(counts: Mapping[str, int]) -> None:
         return
     told = ", ".join(f"{number:,} {kind}" for kind, number in differing.items() if number)
     note(f"They differ: {told} ({numbers}).")
-    click.get_current_context().exit(1)
+    click.get_current_context().exit(PARTLY)

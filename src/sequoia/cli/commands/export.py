@@ -13,7 +13,7 @@ from sequoia.cli.arguments import on_resource
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.console import note, progress
 from sequoia.cli.failing import Refusal
-from sequoia.cli.moving import Repeatable, Unfinished, again, refusing
+from sequoia.cli.moving import Repeatable, Unfinished, again, refusing_files
 from sequoia.cli.query import Question, querying
 from sequoia.error import ClientError
 from sequoia.transfer import Manifest, Split, since_of
@@ -87,9 +87,9 @@ def export(  # noqa: PLR0913 - the options of the command
     owner = connection.owner
     with connection.client(check=question.check) as client:
         endpoint = connection.collection(client, service, resource)
-        with refusing():
+        with refusing_files():
             begin = None if since is None else since_of(since, endpoint.url)
-        with _resumable(folder), refusing(), progress(f"Exporting {resource}") as shown:
+        with _resumable(folder), refusing_files(), progress(f"Exporting {resource}") as shown:
             before = Manifest.read(folder) if resume else None
             made = exported(
                 endpoint, owner, folder, question.criteria, format=form, compression=compress, since=begin,

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import click
 
 from sequoia.cli.arguments import on_resource
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import note, progress
+from sequoia.cli.console import progress
 from sequoia.cli.inputs import opened
-from sequoia.cli.moving import Repeatable, again, finish, free_name, refusing
+from sequoia.cli.moving import Repeatable, finish, refusing_files, repeatable
 from sequoia.endpoint import Endpoint
-from sequoia.error import ClientError
 from sequoia.transfer import Source, load
 from sequoia.transfer.columns import columns_of
 from sequoia.transfer.reading import Kind, spooled
 
-__all__ = ["import_", "repeatable"]
+__all__ = ["import_"]
 
 
 @click.command("import", cls=Repeatable)
@@ -55,7 +53,7 @@ def import_(  # noqa: PLR0913 - the options of the command
     with ExitStack() as stack:
         client = stack.enter_context(connection.client())
         endpoint = connection.collection(client, service, resource)
-        with refusing():
+        with refusing_files():
             found = [_source(one, endpoint, kind, stack) for one in sources]
             with repeatable(dead_letters), progress(f"Importing {resource}") as shown:
                 report = load(
@@ -77,17 +75,3 @@ def _done(*, dry_run: bool, checked: bool) -> str:
     if dry_run:
         return "Stored nothing; could store"
     return "Stored nothing, because there are faults; could store" if checked else "Stored"
-
-
-@contextmanager
-def repeatable(letters: str | None) -> Iterator[None]:
-    """Say how to go on, when it ends in the middle."""
-    try:
-        yield
-    except (KeyboardInterrupt, ClientError) as error:
-        report = getattr(error, "report", None)
-        if report is not None or isinstance(error, KeyboardInterrupt):
-            stored = 0 if report is None else report.stored
-            following = again(instead=free_name(letters))
-            note(f"{stored:,} resources are stored; storing them again does no harm. Go on with: {following}")
-        raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ from sequoia.cli import console
 from sequoia.cli.completing import resources, services
 from sequoia.cli.connection import Connection, connected
 from sequoia.cli.failing import Refusal, refusing
+from sequoia.files import whole
 
 if TYPE_CHECKING:
     from sequoia.descriptor import Descriptor
@@ -68,7 +67,8 @@ def models(  # noqa: PLR0913, PLR0917 - its options
     if target is None:
         console.data(made.source)
     else:
-        _replace(target, made.source)
+        with whole(target) as file:
+            file.write(made.source.encode())
 
 
 def _read(file: Path) -> Descriptor:
@@ -104,20 +104,3 @@ def _check(target: Path, *, force: bool) -> None:
     with target.open("rb") as file:
         if MARK.encode() not in file.read(1000):
             raise Refusal(f"{target} is there, and not from this command: --force replaces it")
-
-
-def _replace(target: Path, source: str) -> None:
-    """Put the source in place of what is there, at once or not at all."""
-    target = target.resolve()
-    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    made = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="\n") as file:
-            file.write(source)
-        mask = os.umask(0)
-        os.umask(mask)
-        made.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~mask)
-        made.replace(target)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise

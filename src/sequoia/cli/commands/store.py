@@ -19,7 +19,7 @@ from sequoia.cli.inputs import opened, resources_in
 from sequoia.dead_letters import DeadLetters
 from sequoia.endpoint import Endpoint
 from sequoia.error import ClientError, InvalidResource
-from sequoia.report import Result
+from sequoia.report import Result, report_of, untold
 
 __all__ = ["store"]
 
@@ -64,6 +64,9 @@ def store(  # noqa: PLR0913, PLR0917 - what a command line has
         source = work.checked(endpoint, given) if check else given
         try:
             endpoint.bulk_store(owner, source, workers=workers, on_result=work.take, progress=on_progress)
+        except BaseException as error:
+            work.end(error)
+            raise
         finally:
             work.tell(resource, dead_letters)
     return PARTLY if work.failures else 0
@@ -75,11 +78,14 @@ class _Work:
     Attributes:
         stored: How many were stored.
         failures: How many were not.
+        ambiguous: Of these, how many may be stored all the same.
     """
 
     def __init__(self, writer: Writer | None, letters: DeadLetters | None) -> None:
         self.stored = 0
         self.failures = 0
+        self.ambiguous = 0
+        self._told = 0
         self._writer = writer
         self._letters = letters
 
@@ -90,7 +96,7 @@ class _Work:
             if fault is None:
                 yield one
             else:
-                self.take(Result(one, _ref(one), fault, sent=False))
+                self._fail(Result(one, _ref(one), fault, sent=False))
 
     def take(self, result: Result) -> None:
         """Count a result; write down what was stored, and tell of what was not."""
@@ -98,10 +104,23 @@ class _Work:
             self.stored += 1
             if self._writer is not None and result.answer is not None:
                 self._writer.write(result.answer)
-            return
-        self.failures += 1
+        else:
+            self._fail(result)
+            self._told += 1  # last: if Ctrl-C comes before, the report tells of it again
+
+    def end(self, error: BaseException) -> None:
+        """Take what the bulk write has told nobody, because this error ended it."""
+        report = report_of(error)
+        if report is not None:
+            self.stored = report.stored
+        for result in untold(error, self._told):
+            self._fail(result)
+
+    def _fail(self, result: Result) -> None:
         if self._letters is not None:
             self._letters.write([result.line()])
+        self.failures += 1
+        self.ambiguous += result.ambiguous
         if self.failures <= _TOLD:
             note(f"{result.ref or _beginning(result.resource)}: {' '.join(str(result.error).split())}")
 
@@ -112,6 +131,7 @@ class _Work:
         if self.failures > _TOLD:
             note(f"... and {self.failures - _TOLD:,} more")
         failed = f", {self.failures:,} failed" if self.failures else ""
+        failed += f", {self.ambiguous:,} of them may be stored all the same" if self.ambiguous else ""
         kept = f"; they are in {letters}" if self.failures and letters else ""
         note(f"{self.stored:,} {resource} stored{failed}{kept}")
 

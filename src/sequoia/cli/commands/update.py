@@ -10,6 +10,7 @@ from sequoia.cli.failing import Failure, Refusal, refusing
 from sequoia.cli.formats import Output, formatted
 from sequoia.cli.inputs import opened
 from sequoia.error import InvalidResource, NotMatchingVersion
+from sequoia.files import BLANK
 from sequoia.payload import resource_of
 
 __all__ = ["update"]
@@ -42,7 +43,7 @@ def update(  # noqa: PLR0913, PLR0917 - what a command line has
     with opened(file) as stream, connection.client() as client:
         endpoint = connection.collection(client, service, resource)
         with refusing():
-            body = resource_of(stream.read(), endpoint.descriptor.plural_name)
+            body = resource_of(stream.read().strip(BLANK), endpoint.descriptor.plural_name)
         known = version or body.get("version")
         if not isinstance(known, str) or not known:
             raise Refusal(
