@@ -89,6 +89,10 @@ class Call(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Call({self.method} {without_user_info(self.url)})"  # the headers of a token request hold the secret
 
+    def header(self, name: str) -> str | None:
+        """One of its headers, by its name in lower case; None if it has no such header."""
+        return {given.lower(): value for given, value in self.headers.items()}.get(name)
+
     def at(self, location: str) -> Call:
         """The same call on the service at `location`, which ends without a slash."""
         return replace(self, url=location + self.url)

@@ -266,7 +266,8 @@ def wire_value(value: Any) -> str:
     """A value as the platform writes it: UTC timestamps with milliseconds, ISO 8601 durations, `true` and `false`.
 
     Raises:
-        CriteriaError: `value` is None, a list or the like, or a datetime without a time zone.
+        CriteriaError: `value` is None, a list or the like, or a datetime without a time zone or without a place in
+            UTC's years 1 to 9999.
     """
     if value is None:
         raise CriteriaError("None is no value to filter by")
@@ -275,8 +276,12 @@ def wire_value(value: Any) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise CriteriaError(f"{value.isoformat()} has no time zone: say which, e.g. with tzinfo=timezone.utc")
-        utc = value.astimezone(UTC)
-        return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+        try:
+            utc = value.astimezone(UTC)
+        except OverflowError as error:
+            raise CriteriaError(f"{value.isoformat()} is not within the years 1 to 9999 in UTC", error) from error
+        # Not by %Y, which on Linux writes the year 1 as 1.
+        return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 from tests.contract.conftest import Connect
-from tests.contract.data import load_contents, sent
+from tests.contract.data import content, load_contents, sent
 
 from sequoia import Client, field, where
-from sequoia.error import BadRequest, CriteriaError, ResourceNotFound
+from sequoia.error import BadRequest, CriteriaError, NotFound, ResourceNotFound
 from sequoia.sandbox import Fault, Sandbox
 
 WRONG = where(field("tilte") == "x").order_by("-relaseYear")
@@ -46,6 +46,35 @@ def test_a_resource_that_is_not_there_has_no_descriptor(client: Client) -> None:
 def test_a_wrong_singular_is_explained(client: Client, owner: str) -> None:
     with pytest.raises(ResourceNotFound, match="no resource 'content': did you mean 'contents'"):
         client.metadata.content.browse(owner)
+
+
+@pytest.mark.parametrize("name", ["browse", "read", "store", "update", "delete"])
+def test_an_unknown_resource_is_explained_whatever_is_asked_of_it(client: Client, owner: str, name: str) -> None:
+    ref = f"{owner}:a"
+    given = {
+        "read": ([ref],),
+        "store": (content(owner, "a"),),
+        "update": ({**content(owner, "a"), "ref": ref}, ref, "1"),
+        "delete": ([ref],),
+    }
+    with pytest.raises(ResourceNotFound, match="no resource 'contentz': did you mean 'contents'") as missing:
+        getattr(client.metadata.contentz, name)(owner, *given.get(name, ()))
+    assert missing.value.status_code == 404
+    assert missing.value.correlation_id is not None
+
+
+def test_a_resource_that_is_not_there_is_just_not_found(client: Client, sandbox: Sandbox, owner: str) -> None:
+    refs = load_contents(sandbox, owner, 1)
+    contents = client.metadata.contents
+    many = [*refs, *(f"{owner}:gone-{number}" for number in range(80))]
+    assert len(contents.read(owner, many).resources) == 1
+    assert _described(sandbox) == 0
+    for _ in range(3):
+        with pytest.raises(NotFound) as missing:
+            contents.read(owner, many[1:])
+        assert not isinstance(missing.value, ResourceNotFound)
+    # It was looked up once whether there is such a resource at all.
+    assert _described(sandbox) == 1
 
 
 def test_a_checked_client_sends_no_query_that_the_service_says_it_cannot_answer(
@@ -91,6 +120,12 @@ def test_a_refused_query_is_explained_by_the_descriptor(client: Client, sandbox:
     assert "did you mean 'title'" in notes
     assert "did you mean 'releaseYear'" in notes
     assert _described(sandbox) == 1
+
+
+def test_a_read_that_was_refused_is_explained_by_the_descriptor(client: Client, owner: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        client.metadata.contents.read(owner, f"{owner}:a", criteria=where().include("assetz"))
+    assert "contents has no relationship 'assetz': did you mean 'assets'" in " ".join(caught.value.__notes__)
 
 
 def test_an_unchecked_client_reads_no_descriptor(connect: Connect, sandbox: Sandbox, owner: str) -> None:

@@ -215,7 +215,7 @@ def test_a_ref_that_is_none_is_refused_before_anything_is_sent(
 def test_a_ref_is_encoded_into_the_path(client: Client, sandbox: Sandbox, name: str) -> None:
     with pytest.raises(HttpError):
         client.metadata.contents.read("acme", f"acme:{name}")
-    (request,) = sent(sandbox)
+    request = sent(sandbox)[0]
     assert request.path.startswith("/data/contents/acme:")
     assert "/" not in request.path.removeprefix("/data/contents/")
     assert dict(request.query) == {"owner": "acme"}

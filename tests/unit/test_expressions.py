@@ -98,6 +98,8 @@ def test_one_of_one_value_is_that_value() -> None:
         (datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC), "2027-01-02T03:04:05.000Z"),
         (datetime(2027, 1, 2, 3, 4, 5, 678999, tzinfo=UTC), "2027-01-02T03:04:05.678Z"),
         (datetime(2027, 1, 1, 23, 30, tzinfo=timezone(timedelta(hours=-2))), "2027-01-02T01:30:00.000Z"),
+        (datetime.min.replace(tzinfo=UTC), "0001-01-01T00:00:00.000Z"),
+        (datetime.max.replace(tzinfo=UTC), "9999-12-31T23:59:59.999Z"),
         (date(2027, 1, 2), "2027-01-02"),
         (timedelta(0), "PT0S"),
         (timedelta(seconds=90), "PT1M30S"),
@@ -119,6 +121,8 @@ def test_a_value_has_its_wire_form(value: Any, wire: str) -> None:
         (None, "None is no value"),
         ("", "an empty one asks nothing"),
         (datetime(2027, 1, 2), "has no time zone"),  # noqa: DTZ001 - that is the point
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=2))), "years 1 to 9999"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-2))), "years 1 to 9999"),
         (["a"], "not one value"),
         ({"a": 1}, "not one value"),
         (b"a", "not one value"),

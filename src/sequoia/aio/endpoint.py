@@ -76,14 +76,15 @@ class AsyncEndpoint(AsyncCollection):
             backoff_strategy: See the class.
 
         Raises:
-            NotFound: There is none of them.
+            NotFound: There is none of them; `ResourceNotFound` where the service has no such resource at all.
             ValueError: There is no ref.
         """
         calls = self._path.read(owner, ref, criteria)
         operation = self._operation("read", owner, backoff_strategy, retry_when_empty_result)
-        await self._described.check(Question(self._path.key, criteria), operation)
+        question = Question(self._path.key, criteria)
+        await self._described.check(question, operation)
         resolver = await self._described.resolver(self._path, operation)
-        answer = await self._described.send_all(calls, operation)
+        answer = await self._ask_all(question, calls, operation)
         warn_of_linked_errors(answer, set())
         return Response(answer, resolver)
 
@@ -258,9 +259,11 @@ class AsyncEndpoint(AsyncCollection):
         """Delete a resource, or a list of them. One that is not there is as good as deleted.
 
         Raises:
+            ResourceNotFound: The service has no such resource.
             ValueError: There is no ref; nothing was sent.
         """
-        return Response(await self._described.send_all(self._path.delete(owner, ref), self._operation("delete", owner)))
+        calls, operation = self._path.delete(owner, ref), self._operation("delete", owner)
+        return Response(await self._ask_all(Question(self._path.key, None), calls, operation))
 
     async def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
         """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.

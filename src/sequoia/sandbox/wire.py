@@ -38,7 +38,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP answer; `body` is JSON or empty. The application adds content type, correlation id and CORS headers."""
+    """One HTTP answer; its body is JSON, unless `headers` has another `content-type`.
+
+    The application adds the correlation id, the CORS headers and, where there is a body, the content type.
+    """
 
     status: int
     body: bytes = b""

@@ -34,8 +34,8 @@ class Comparison:
     Attributes:
         by: What tells which resource is the same on the other side: `ref`, or `name` where the owners differ. By name
             the owner does not count, and neither does it in refs to resources of the same owner.
-        ignore: Fields that do not count, dotted where they are inside others; `service` are those that only the
-            service sets.
+        ignore: Fields that do not count, dotted where they are inside others; by default those that only the service
+            sets, `HISTORY` in `sequoia.validation`.
         fields: The only fields that count, where one of the sides has no others; None for all.
     """
 
