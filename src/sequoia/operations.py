@@ -220,7 +220,7 @@ def combined(answers: Sequence[Answer]) -> Answer:
     parts = [answer.data for answer in answers if isinstance(answer.data, dict)]
     if not parts:
         return last
-    key = last.call.key
+    key = next((key for one in answers if one.data and (key := one.key) in one.data), None) or last.call.key
     data: dict[str, Any] = {**parts[0], key: [one for part in parts for one in _listed(part, key)]}
     if any("linked" in part for part in parts):
         linked = [found for part in parts if isinstance(found := part.get("linked"), dict)]
