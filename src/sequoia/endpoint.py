@@ -265,6 +265,8 @@ class Endpoint(Collection):
     def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
         """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.
 
+        Of several states of one resource in the source, the last one stays.
+
         Args:
             owner: The tenant.
             resources: Any iterable, read as it is needed: dicts, models, JSON as text or bytes, one resource each.
