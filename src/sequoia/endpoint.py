@@ -77,6 +77,7 @@ class Endpoint(Collection):
 
         Raises:
             NotFound: There is none of them.
+            TypeError: It is a resource, and not its ref.
             ValueError: There is no ref.
         """
         calls = self._path.read(owner, ref, criteria)
@@ -258,7 +259,8 @@ class Endpoint(Collection):
         """Delete a resource, or a list of them. One that is not there is as good as deleted.
 
         Raises:
-            ValueError: There is no ref; nothing was sent.
+            TypeError: It is a resource, and not its ref; nothing was sent.
+            ValueError: There is no ref, or one that is not of the form `owner:name`; nothing was sent.
         """
         return Response(self._described.send_all(self._path.delete(owner, ref), self._operation("delete", owner)))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
 from sequoia.descriptor import ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
-from sequoia.names import encode_ref, json_key, url_segment
+from sequoia.names import encode_deleted, encode_ref, json_key, url_segment
 from sequoia.payload import check_reference, encode, have_identity, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
@@ -123,7 +123,8 @@ class ResourcePath(msgspec.Struct, frozen=True):
     def delete(self, owner: str | None, refs: Refs) -> list[Call]:
         """`DELETE <collection>/<ref>,<ref>...`; never without a ref."""
         return [
-            self._call("DELETE", with_query(f"{self.url}/{path}", _owner(owner))) for path in _paths(refs, "delete")
+            self._call("DELETE", with_query(f"{self.url}/{path}", _owner(owner)))
+            for path in _paths(refs, "delete", encode_deleted)
         ]
 
     def _call(  # noqa: PLR0913 - what a call may differ in
@@ -263,16 +264,16 @@ def _distinct(items: Iterable[Any]) -> list[Any]:
     return [item for item in items if (mark := msgspec.json.encode(item)) not in seen and not seen.add(mark)]  # type: ignore[func-returns-value]
 
 
-def _paths(refs: Refs, what: str) -> list[str]:
+def _paths(refs: Refs, what: str, encoded: Callable[[str], str] = encode_ref) -> list[str]:
     """Encoded refs, comma-separated, in as many paths as the bounds of a URL ask for."""
-    if not isinstance(refs, Iterable):
-        raise TypeError(f"{what} needs a ref, such as 'owner:name', or a list of refs, not {refs!r}")
+    if not isinstance(refs, Iterable) or isinstance(refs, Mapping):  # a resource would be a list of its fields' names
+        raise TypeError(f"{what} needs a ref, such as 'owner:name', or a list of refs, not {refs!r:.80}")
     given = [refs] if isinstance(refs, str) else list(refs)
     if not given:
         raise ValueError(f"{what} needs at least one ref; nothing was sent")
     paths: list[str] = []
     group: list[str] = []
-    for ref in map(encode_ref, given):
+    for ref in map(encoded, given):
         if group and (len(group) == REFS_A_CALL or sum(map(len, group)) + len(group) + len(ref) > PATH_BYTES):
             paths.append(",".join(group))
             group = []

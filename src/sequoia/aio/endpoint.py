@@ -77,6 +77,7 @@ class AsyncEndpoint(AsyncCollection):
 
         Raises:
             NotFound: There is none of them.
+            TypeError: It is a resource, and not its ref.
             ValueError: There is no ref.
         """
         calls = self._path.read(owner, ref, criteria)
@@ -258,7 +259,8 @@ class AsyncEndpoint(AsyncCollection):
         """Delete a resource, or a list of them. One that is not there is as good as deleted.
 
         Raises:
-            ValueError: There is no ref; nothing was sent.
+            TypeError: It is a resource, and not its ref; nothing was sent.
+            ValueError: There is no ref, or one that is not of the form `owner:name`; nothing was sent.
         """
         return Response(await self._described.send_all(self._path.delete(owner, ref), self._operation("delete", owner)))
 
