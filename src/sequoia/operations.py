@@ -19,7 +19,7 @@ from sequoia.criteria import Criteria, Params
 from sequoia.descriptor import ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
 from sequoia.names import encode_deleted, encode_ref, json_key, url_segment
-from sequoia.payload import check_reference, encode, have_identity, resources_of
+from sequoia.payload import check_reference, encode, have_identity, identified, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
@@ -94,7 +94,7 @@ class ResourcePath(msgspec.Struct, frozen=True):
 
     def store(self, owner: str | None, value: Any) -> Call:
         """`POST <collection>/`: creates or wholly replaces. Repeatable where every resource has a ref or a name."""
-        resources = resources_of(value, self.key)
+        resources = identified(resources_of(value, self.key))
         url = with_query(f"{self.url}/", _owner(owner))
         return self._call("POST", url, encode(resources, self.key), repeatable=have_identity(resources))
 
