@@ -85,7 +85,7 @@ def linked_resources(answer: Answer, name: str) -> list[dict[str, Any]]:
         raise error
     linked = _object(_object(answer.data).get("linked"))
     if name not in linked:
-        if not _object(answer.data).get(answer.call.key or ""):
+        if not _object(answer.data).get(answer.key or ""):
             return []
         there = ", ".join(sorted(linked)) or "none"
         raise CriteriaError(f"{name!r} is not among the linked resources ({there}): include it in the criteria")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +19,8 @@ from sequoia.criteria import Criteria, Params
 from sequoia.descriptor import ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
 from sequoia.jsonable import NO_JSON, as_json
-from sequoia.names import encode_ref, json_key, url_segment
-from sequoia.payload import check_reference, encode, have_identity, resources_of
+from sequoia.names import encode_deleted, encode_ref, json_key, url_segment
+from sequoia.payload import check_reference, encode, have_identity, identified, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
@@ -95,7 +95,7 @@ class ResourcePath(msgspec.Struct, frozen=True):
 
     def store(self, owner: str | None, value: Any) -> Call:
         """`POST <collection>/`: creates or wholly replaces. Repeatable where every resource has a ref or a name."""
-        resources = resources_of(value, self.key)
+        resources = identified(resources_of(value, self.key))
         url = with_query(f"{self.url}/", _owner(owner))
         return self._call("POST", url, encode(resources, self.key), repeatable=have_identity(resources))
 
@@ -124,7 +124,8 @@ class ResourcePath(msgspec.Struct, frozen=True):
     def delete(self, owner: str | None, refs: Refs) -> list[Call]:
         """`DELETE <collection>/<ref>,<ref>...`; never without a ref."""
         return [
-            self._call("DELETE", with_query(f"{self.url}/{path}", _owner(owner))) for path in _paths(refs, "delete")
+            self._call("DELETE", with_query(f"{self.url}/{path}", _owner(owner)))
+            for path in _paths(refs, "delete", encode_deleted)
         ]
 
     def _call(  # noqa: PLR0913 - what a call may differ in
@@ -221,7 +222,7 @@ def combined(answers: Sequence[Answer]) -> Answer:
     parts = [answer.data for answer in answers if isinstance(answer.data, dict)]
     if not parts:
         return last
-    key = last.call.key
+    key = next((key for one in answers if one.data and (key := one.key) in one.data), None) or last.call.key
     data: dict[str, Any] = {**parts[0], key: [one for part in parts for one in _listed(part, key)]}
     if any("linked" in part for part in parts):
         linked = [found for part in parts if isinstance(found := part.get("linked"), dict)]
@@ -264,16 +265,16 @@ def _distinct(items: Iterable[Any]) -> list[Any]:
     return [item for item in items if (mark := msgspec.json.encode(item)) not in seen and not seen.add(mark)]  # type: ignore[func-returns-value]
 
 
-def _paths(refs: Refs, what: str) -> list[str]:
+def _paths(refs: Refs, what: str, encoded: Callable[[str], str] = encode_ref) -> list[str]:
     """Encoded refs, comma-separated, in as many paths as the bounds of a URL ask for."""
-    if not isinstance(refs, Iterable):
-        raise TypeError(f"{what} needs a ref, such as 'owner:name', or a list of refs, not {refs!r}")
+    if not isinstance(refs, Iterable) or isinstance(refs, Mapping):  # a resource would be a list of its fields' names
+        raise TypeError(f"{what} needs a ref, such as 'owner:name', or a list of refs, not {refs!r:.80}")
     given = [refs] if isinstance(refs, str) else list(refs)
     if not given:
         raise ValueError(f"{what} needs at least one ref; nothing was sent")
     paths: list[str] = []
     group: list[str] = []
-    for ref in map(encode_ref, given):
+    for ref in map(encoded, given):
         if group and (len(group) == REFS_A_CALL or sum(map(len, group)) + len(group) + len(ref) > PATH_BYTES):
             paths.append(",".join(group))
             group = []

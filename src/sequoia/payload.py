@@ -16,6 +16,7 @@ __all__ = [
     "encode",
     "encoded_resource",
     "have_identity",
+    "identified",
     "resource_of",
     "resources_of",
 ]
@@ -31,7 +32,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         body: Its JSON.
-        ref: Its reference, as far as it says so itself.
+        ref: Its reference, as far as it says so itself: that of its owner and name.
         repeatable: Whether it says which resource it is, so that storing it twice stores it once.
     """
 
@@ -103,16 +104,22 @@ def encode(resources: list[dict[str, Any]], key: str) -> bytes:
         raise ValueError(f"cannot make JSON of the {key}: {error}") from error
 
 
+def identified(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The resources, those without a name with the one in their ref, as far as `_named_by_ref` allows that."""
+    return [{**one, "name": name} if (name := _named_by_ref(one)) else one for one in resources]
+
+
 def have_identity(resources: list[dict[str, Any]]) -> bool:
-    """Whether every resource says which one it is, so that storing it twice stores it once."""
-    return all(resource.get("ref") or resource.get("name") for resource in resources)
+    """Whether every resource that is sent says which one it is, so that storing it twice stores it once."""
+    return all(resource.get("name") for resource in resources)
 
 
 def encoded_resource(value: Any) -> Encoded:
     """One resource, encoded once.
 
     Args:
-        value: A dict, a model (msgspec, dataclass, attrs, pydantic) or JSON, as text or bytes, which stays as it is.
+        value: A dict, a model (msgspec, dataclass, attrs, pydantic) or JSON, as text or bytes, which stays as it is but
+            for a name, see `identified`.
 
     Raises:
         InvalidResource: It cannot be made JSON, is no resource, or is the part of one that a read with `fields` gave:
@@ -121,6 +128,9 @@ def encoded_resource(value: Any) -> Encoded:
     try:
         body = _json_of(value)
         head = value if isinstance(value, dict) else msgspec.to_builtins(_head(body))
+        if not head.get("name") and (named := _named_by_ref(head)):
+            body = msgspec.json.encode({**msgspec.json.decode(body, type=dict[str, msgspec.Raw]), "name": named})
+            head = {**head, "name": named}
     except msgspec.ValidationError as error:
         raise InvalidResource(f"a resource is a JSON object, not {body[:80]!r}", error) from error
     except NO_JSON as error:
@@ -130,9 +140,26 @@ def encoded_resource(value: Any) -> Encoded:
             f"it was read with only some of its fields, and storing it would delete the others: {', '.join(missing)} "
             f"missing, which every resource has. Read it whole, or take {', '.join(_SET)} out of a new one"
         )
-    ref, owner, name = (head.get(one) for one in ("ref", "owner", "name"))
-    derived = f"{owner}:{name}" if isinstance(owner, str) and isinstance(name, str) else None
-    return Encoded(body, ref if isinstance(ref, str) else derived, bool(ref or name))
+    ref, owner, name = head.get("ref"), head.get("owner"), head.get("name")
+    if not name:
+        return Encoded(body, None, repeatable=False)
+    if isinstance(owner, str) and isinstance(name, str):
+        ref = f"{owner}:{name}"
+    return Encoded(body, ref if isinstance(ref, str) else None, repeatable=True)
+
+
+def _named_by_ref(resource: Mapping[str, Any]) -> str | None:
+    """The name in the ref of a resource that has none of its own.
+
+    The service goes by owner and name, and sets the ref: for a resource without a name it would make up one, and each
+    time another one. None where the ref is none or contradicts the owner; and for a resource that was read, as what
+    only the service sets shows: whoever left its name out wants a copy, or has not read all of it.
+    """
+    ref, owner = resource.get("ref"), resource.get("owner")
+    if resource.get("name") or not isinstance(ref, str) or not resource.keys().isdisjoint(_SET):
+        return None
+    of, _, name = ref.partition(":")
+    return name if of and ":" not in name and (owner or of) == of else None
 
 
 def _json_of(value: Any) -> bytes:

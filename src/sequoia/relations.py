@@ -47,11 +47,11 @@ class Resolution:
             DecodeError: A main resource is no JSON object.
         """
         data = answer.data if isinstance(answer.data, dict) else {}
-        parents = data.get(answer.call.key or "")
+        parents = data.get(answer.key or "")
         if not isinstance(parents, list):
             return None
         if not all(isinstance(parent, dict) for parent in parents):
-            raise DecodeError(f"a resource in the answer's {answer.call.key!r} is no JSON object")
+            raise DecodeError(f"a resource in the answer's {answer.key!r} is no JSON object")
         linked = data.get("linked")
         models = [dict(parent) for parent in parents]
         join = _Join(self._descriptor, self._relationships(), linked if isinstance(linked, dict) else {}, parents)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,6 +209,28 @@ def test_a_ref_that_is_none_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(ValueError, match="ref"):
         getattr(client.metadata.contents, operation)("acme", ref)
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        lambda film: film,
+        lambda film: [film],
+        lambda film: film["name"],
+        lambda film: [film["ref"], film["name"]],
+        lambda film: f"{film['owner']}:",
+        lambda film: f":{film['name']}",
+        lambda film: f"{film['ref']}:x",
+    ],
+)
+def test_a_delete_of_what_is_no_ref_is_no_success(
+    client: Client, sandbox: Sandbox, owner: str, slip: Callable[[dict[str, Any]], Any]
+) -> None:
+    film = client.metadata.contents.store(owner, content(owner, "a")).resource
+    sandbox.requests.clear()
+    with pytest.raises((TypeError, ValueError), match="owner:name"):
+        client.metadata.contents.delete(owner, slip(film))
     assert not sandbox.requests
 
 

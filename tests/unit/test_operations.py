@@ -94,10 +94,12 @@ def test_a_ref_that_is_none_is_refused(refs: Any) -> None:
         CONTENTS.delete("acme", refs)
 
 
-@pytest.mark.parametrize("refs", [None, 7, [None], [7], b"acme:a"])
+@pytest.mark.parametrize("refs", [None, 7, [None], [7], b"acme:a", {"ref": "acme:a"}, [{"ref": "acme:a"}]])
 def test_a_ref_of_another_type_is_refused(refs: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="such as 'owner:name'"):
         CONTENTS.delete("acme", refs)
+    with pytest.raises(TypeError, match="such as 'owner:name'"):
+        CONTENTS.read("acme", refs, None)
 
 
 @pytest.mark.parametrize("owner", ["", " ", 7, ["acme"]])

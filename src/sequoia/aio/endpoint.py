@@ -77,6 +77,7 @@ class AsyncEndpoint(AsyncCollection):
 
         Raises:
             NotFound: There is none of them; `ResourceNotFound` where the service has no such resource at all.
+            TypeError: It is a resource, and not its ref.
             ValueError: There is no ref.
         """
         calls = self._path.read(owner, ref, criteria)
@@ -260,13 +261,16 @@ class AsyncEndpoint(AsyncCollection):
 
         Raises:
             ResourceNotFound: The service has no such resource.
-            ValueError: There is no ref; nothing was sent.
+            TypeError: It is a resource, and not its ref; nothing was sent.
+            ValueError: There is no ref, or one that is not of the form `owner:name`; nothing was sent.
         """
         calls, operation = self._path.delete(owner, ref), self._operation("delete", owner)
         return Response(await self._ask_all(Question(self._path.key, None), calls, operation))
 
     async def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
         """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.
+
+        Of several states of one resource in the source, the last one stays.
 
         Args:
             owner: The tenant.
