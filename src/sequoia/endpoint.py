@@ -320,7 +320,7 @@ class BusinessEndpoint:
         self._described = described
         self._path = path
 
-    def browse(self, service: str, *, params: Params | None = None, **values: Any) -> Response:
+    def browse(self, service: str, *, params: Params | str | None = None, **values: Any) -> Response:
         """`GET` the path with `$service` and the other names of its template filled in.
 
         Raises:
@@ -328,7 +328,7 @@ class BusinessEndpoint:
         """
         return self._send(self._path.call("GET", {"service": service, **values}, params))
 
-    def store(self, service: str, owner: str, content: Any, ref: str, params: Params | None = None) -> Response:
+    def store(self, service: str, owner: str, content: Any, ref: str, params: Params | str | None = None) -> Response:
         """`POST` `content`, as it is, to the path; it is repeated after a failure only with `retry_unsafe`.
 
         Raises:

@@ -86,6 +86,8 @@ class ResourcePath(msgspec.Struct, frozen=True):
         self, owner: str | None, criteria: Criteria | None, fields: Iterable[str] | None, query_string: str | None
     ) -> Call:
         """`GET <collection>?...`; an owner in `query_string` wins over the argument."""
+        if query_string is not None and not isinstance(query_string, str):
+            raise TypeError(f"query_string must be a text such as 'withType=movie', not {query_string!r:.80}")
         params = _params(criteria)
         if query_value(f"?{(query_string or '').lstrip('?&')}", "owner") is None:
             params |= _owner(owner)
@@ -149,13 +151,14 @@ class BusinessPath(msgspec.Struct, frozen=True):
 
     template: str
 
-    def call(self, method: str, values: Mapping[str, Any], params: QueryParams | None, body: Any = None) -> Call:
+    def call(self, method: str, values: Mapping[str, Any], params: QueryParams | str | None, body: Any = None) -> Call:
         """The call to the path with `values` filled in, each percent-encoded.
 
         Args:
             method: HTTP method.
             values: What `$name` stands for; None for not given.
-            params: Query parameters, put at the end; `$params` in a template, as 4.4.0 wants it, stands for nothing.
+            params: Query parameters, put at the end, or a query string; `$params` in a template, as 4.4.0 wants it,
+                stands for nothing.
             body: JSON text, or anything that can be made JSON; None for no body.
 
         Raises:
@@ -171,7 +174,8 @@ class BusinessPath(msgspec.Struct, frozen=True):
             raise ValueError(
                 f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots"
             )
-        url = with_query(f"/{path.removeprefix('/')}", params or {})
+        url = f"/{path.removeprefix('/')}"
+        url = with_query(url, {}, params) if isinstance(params, str) else with_query(url, params or {})
         return Call(method, url, body=json_body(body), repeatable=method == "GET")
 
 
@@ -181,13 +185,14 @@ def any_call(  # noqa: PLR0913 - what a request consists of
     *,
     params: QueryParams | None,
     json: Any,
-    content: bytes | str | None,
+    content: bytes | bytearray | memoryview | str | None,
     headers: Mapping[str, str] | None,
 ) -> Call:
     """The call of `Client.request`, whose arguments these are; a POST or a PATCH is not repeatable.
 
     Raises:
         ValueError: The URL is not absolute, the method or a header is none, or there are both `json` and `content`.
+        TypeError: The content is no text and no bytes.
     """
     check_http_url(url, "url")
     if not isinstance(method, str) or not _TOKEN.fullmatch(method):
@@ -199,6 +204,11 @@ def any_call(  # noqa: PLR0913 - what a request consists of
             raise ValueError(f"{name!r} is no name of a header")
         if not isinstance(value, str) or _CONTROL.search(value) or value != value.strip():
             raise ValueError(f"the header {name!r} must be text without control characters, or blanks around it")
+    if isinstance(content, bytearray | memoryview):
+        content = bytes(content)
+    elif content is not None and not isinstance(content, str | bytes):
+        # A stream could be sent once, and a request may have to be sent again.
+        raise TypeError(f"content must be text or bytes, not {content!r:.80}: read it first")
     body = content.encode() if isinstance(content, str) else content
     return Call(
         method.upper(),

@@ -86,7 +86,7 @@ class Patch:
             DecodeError: It has no version.
             NotMatchingVersion: An earlier update may or may not have gone through, and must not be applied twice.
             ReferencesMismatchException: The changes make it another resource.
-            ValueError: What the function gave back is not the changed resource.
+            TypeError, ValueError: What the function gave back is not the changed resource.
         """
         version = found.get("version")
         if not isinstance(version, str) or not version:

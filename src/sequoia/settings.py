@@ -168,7 +168,7 @@ class Settings:
         self._check_credentials()
         for name in ("content_type", "user_agent", "correlation_id", "user_id", "application_id"):
             _check_header(name, getattr(self, name))
-        if self.check not in (True, False, "warn"):
+        if not (isinstance(self.check, bool) or self.check == "warn"):
             raise ValueError(f"check must be True, False or 'warn', not {self.check!r}")
         self._check_transport()
         self._check_pace()

@@ -52,6 +52,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ({"grant_client_secret": ""}, "CLIENT_GRANT needs grant_client_secret"),
         ({"grant_client_id": None, "grant_client_secret": None}, "grant_client_id and grant_client_secret"),
         ({"grant_client_id": 7}, "grant_client_id must be a string"),
+        ({"check": 1}, "check must be"),
+        ({"check": "yes"}, "check must be"),
         ({"grant_client_secret": b"s3cr3t"}, "grant_client_secret must be a string"),
         ({"auth_type": AuthType.BYO_TOKEN}, "BYO_TOKEN needs byo_token"),
         ({"auth_type": AuthType.BYO_TOKEN, "byo_token": "a\nb"}, "a bearer token is"),
