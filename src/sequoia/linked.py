@@ -113,8 +113,9 @@ def linked_starts(answer: Answer, name: str) -> Iterator[str]:
     is not the `request` of another one.
     """
     entries = _entries(answer, name)
-    made = {_question(entry.get("request")) for entry in entries}
     links = dict.fromkeys(str(entry["continue"]) for entry in entries if entry.get("continue"))
+    # Mostly there is no link, and then nothing needs to be read.
+    made = {_question(entry.get("request")) for entry in entries} if links else set()
     return (link for link in links if _question(link) not in made)
 
 

@@ -131,7 +131,11 @@ class Response:
 
     @cached_property
     def model(self) -> list[Resource] | None:
-        """The resources with their included resources attached, as copies; None without `model_resolution`."""
+        """The resources with their included resources attached, as copies; None without `model_resolution`.
+
+        Attached is what came with this answer. A service sends a bounded number of linked resources along; where there
+        are more, a warning in the log says so once for each browse, and its `linked(name)` reads all of them.
+        """
         answer = self._answer  # a browse knows the resolver with its first page
         return self._resolver(answer) if self._resolver else None
 

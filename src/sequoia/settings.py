@@ -99,7 +99,8 @@ class Settings:
         model_resolution: Whether `response.model` carries included resources on their parents.
         check: Whether a criteria is held against the service's descriptor before it is sent. True reads the descriptor
             if need be, and raises a `CriteriaError` for what it says cannot be answered; `"warn"` logs a warning where
-            the descriptor is known already, and sends the query; False does nothing.
+            the descriptor is known already, and sends the query; False does nothing. Where the descriptor cannot be
+            read, a warning is logged and the query is sent.
         adapters: `(url_prefix, adapter)` pairs; the longest prefix wins.
         verify: True, an `ssl.SSLContext`, or the path of a CA bundle.
         http2: Speak HTTP/2 where the server does (needs the extra `http2`).

@@ -84,8 +84,15 @@ def test_what_could_not_be_attached_is_not_asked_for(
     assert not [one for one in sandbox.requests if one.path.startswith("/data/")]
     corrected = said.removeprefix("say ").split()
     others = ["--include", arguments[1]] if corrected[0] == "--fields" else []
-    done = run("browse", "metadata", "contents", *others, *corrected)
+    done = run("browse", "metadata", "contents", "--where", "name!=the-long-archive", *others, *corrected)
     assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("environ")
+def test_included_resources_that_did_not_come_along_are_told_of(run: Any) -> None:
+    done = run("browse", "metadata", "contents", "--where", "name=the-long-archive", "--include", "assets")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("Warning: contents: only the assets that came with the page are attached")
 
 
 @pytest.mark.usefixtures("environ")

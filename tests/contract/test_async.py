@@ -147,6 +147,28 @@ def test_a_token_that_expires_under_many_tasks_is_renewed_once(backend: str, san
     assert sandbox.token_requests == 1
 
 
+def test_many_tasks_that_wait_for_a_descriptor_share_its_failure(backend: str, sandbox: Sandbox) -> None:
+    failed: list[str] = []
+
+    async def session(client: AsyncClient) -> None:
+        async def look() -> None:
+            try:
+                await client.metadata.contents.descriptor
+            except ClientError as error:
+                failed.append(str(error))
+
+        sandbox.faults.add(Fault(status=503, path="/descriptor/*", times=None))
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(look)
+        sandbox.faults.clear()
+        await look()
+
+    _run(backend, sandbox, session, backoff_strategy={"max_tries": 2})
+    assert len(failed) == 20
+    assert [request.path for request in sent(sandbox)].count("/descriptor/raw") == 3
+
+
 def test_clients_of_the_same_credentials_share_a_token(backend: str, sandbox: Sandbox) -> None:
     async def connect() -> None:
         async with AsyncClient(sandbox.registry_url, **_options(sandbox)):

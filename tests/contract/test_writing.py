@@ -407,7 +407,7 @@ def test_a_service_whose_descriptor_cannot_be_read_judges_the_changes_itself(
     client: Client, sandbox: Sandbox, owner: str
 ) -> None:
     client.metadata.contents.store(owner, content(owner, "film"))
-    sandbox.faults.add(Fault(status=404, path="/descriptor/raw*"))
+    sandbox.faults.add(Fault(status=404, path="/descriptor/raw*", times=None))
     with pytest.raises(ClientError, match="titel is not allowed"):
         client.metadata.contents.patch(owner, f"{owner}:film", {"titel": "x"})
     assert client.metadata.contents.patch(owner, f"{owner}:film", {"title": "x"}).resource["title"] == "x"

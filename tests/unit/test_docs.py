@@ -8,6 +8,7 @@ blocks of the tutorial make one script; one whose title is a file of tests is ru
 
 from __future__ import annotations
 
+import logging
 import os
 import pkgutil
 import re
@@ -125,8 +126,11 @@ def sandbox(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandb
 @pytest.fixture
 def prepared(sandbox: Sandbox) -> Iterator[dict[str, Any]]:
     """What a block finds when it begins."""
+    log = logging.getLogger("sequoia")
+    before = log.level  # a page shows how to change it
     with sandbox.client() as client:
         yield {"__name__": "__main__", "sandbox": sandbox, "client": client, "owner": sandbox.owner}
+    log.setLevel(before)
 
 
 @pytest.fixture

@@ -146,10 +146,28 @@ def _differences(key: str, one: bytes | None, two: bytes | None) -> Iterator[Dif
     fields = {
         name: (left.get(name), right.get(name))
         for name in sorted({*left, *right})
-        if left.get(name, _ABSENT) != right.get(name, _ABSENT)
+        if not _same(left.get(name, _ABSENT), right.get(name, _ABSENT))
     }
     if fields:
         yield Difference(key, "changed", fields)
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether two values are the same in JSON; in Python, true would be the same as 1, at any depth."""
+    pending = [(one, two)]
+    while pending:
+        left, right = pending.pop()
+        if isinstance(left, dict) and isinstance(right, dict):
+            if left.keys() != right.keys():
+                return False
+            pending += [(value, right[name]) for name, value in left.items()]
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pending += zip(left, right, strict=True)
+        elif left != right or isinstance(left, bool) is not isinstance(right, bool):
+            return False
+    return True
 
 
 def _drop(resource: dict[str, Any], path: list[str]) -> None:
