@@ -207,7 +207,7 @@ class Bulk:
         plain_source(resources)
         operation = self._operation("bulk_store", owner, plan)
         descriptor = None if plan.batch_size else self._described.read(operation.without_empty_rule())
-        described = None if descriptor is None else descriptor.resourcefuls.get(self._path.key)
+        described = None if descriptor is None else self._path.found(descriptor)
         limit = UNDESCRIBED if described is None else described.store_limit
         tally = Tally(plan, work, resources, self._sender.settings.clock, deletes=False)
         with traced(operation) as within:

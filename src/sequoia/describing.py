@@ -174,7 +174,7 @@ class Described:
             for fault in question.faults(descriptor):
                 error.add_note(fault)
             return error
-        if path.key in descriptor.resourcefuls:
+        if path.found(descriptor) is not None:
             return error
         explanation = descriptor.unknown(path.key)
         explanation.of_request(error)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
-from sequoia.descriptor import ResourceType
+from sequoia.descriptor import Descriptor, ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
 from sequoia.jsonable import NO_JSON, as_json
 from sequoia.names import encode_deleted, encode_ref, json_key, url_segment
@@ -68,6 +68,12 @@ class ResourcePath(msgspec.Struct, frozen=True):
                 f"{resource.hyphenated_plural_name!r}"
             )
         return cls(resource.hyphenated_plural_name, resource.plural_name)
+
+    def found(self, descriptor: Descriptor) -> ResourceType | None:
+        """What its service says about it, also where `of` took it for another name in JSON; None for nothing."""
+        resources = descriptor.resourcefuls
+        by_url = (one for one in resources.values() if one.hyphenated_plural_name == self.segment)
+        return resources.get(self.key) or next(by_url, None)
 
     @property
     def url(self) -> str:

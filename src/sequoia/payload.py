@@ -144,7 +144,7 @@ def encoded_resource(value: Any) -> Encoded:
     if not name:
         return Encoded(body, None, repeatable=False)
     if isinstance(owner, str) and isinstance(name, str):
-        ref = f"{owner}:{name}"
+        ref = owner + ":" + name  # which takes a member of an enum for its value
     return Encoded(body, ref if isinstance(ref, str) else None, repeatable=True)
 
 

@@ -10,12 +10,12 @@ import pytest
 from tests.contract.conftest import Connect
 
 from sequoia import Client, where
-from sequoia.error import DecodeError
-from sequoia.sandbox import Sandbox
+from sequoia.error import DecodeError, NotFound, ResourceNotFound
+from sequoia.sandbox import Fault, Sandbox
 
 STAMPS = {
     f"with{name[0].upper()}{name[1:]}": {"type": "with", "fieldNamePath": name, "and": True, "or": True, "range": True}
-    for name in ("createdAt", "updatedAt")
+    for name in ("createdAt", "updatedAt", "deletedAt")
 }
 SHOW = {"type": "with", "fieldNamePath": "showRef", "and": True, "or": True, "valueType": "ref"}
 FILES = {"type": "indirect", "resourceType": "mediaFiles", "filterName": "withShowRef", "fields": ["ref", "showRef"]}
@@ -26,7 +26,7 @@ def resource(plural: str, singular: str, hyphenated: str, **more: Any) -> dict[s
         "pluralName": plural,
         "singularName": singular,
         "hyphenatedPluralName": hyphenated,
-        "fields": {"showRef": {"type": "ref"}},
+        "fields": {"showRef": {"type": "ref"}, "deletedAt": {"type": "timestamp", "sort": True}},
         "filters": {"withShowRef": SHOW, **STAMPS},
         **more,
     }
@@ -96,6 +96,16 @@ def test_changes_find_the_resources(client: Client) -> None:
 def test_what_is_there_is_no_empty_result(client: Client, media: Sandbox, rule: Any) -> None:
     assert client.media["my-urls"].read("acme", "acme:u", retry_when_empty_result=rule).resource
     assert len([one for one in media.requests if "/data/" in one.path]) == 1
+
+
+def test_what_the_service_says_about_the_resource_is_found(client: Client, media: Sandbox) -> None:
+    changes = client.media["my-urls"].changes("acme")
+    assert [one["ref"] for one in changes] == ["acme:u"]
+    assert changes.sees_deletions
+    media.faults.add(Fault(status=404, path="/data/my-urls"))
+    with pytest.raises(NotFound) as caught:
+        list(client.media["my-urls"].scan("acme"))
+    assert not isinstance(caught.value, ResourceNotFound)
 
 
 def test_a_model_that_does_not_fit_is_told_as_everywhere(client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import enum
 import math
 from typing import Any
 
@@ -209,6 +210,17 @@ def test_a_resource_without_a_name_is_sent_with_the_one_in_its_ref(
     assert found.repeatable is (name is not None)
     assert found.ref == (None if name is None else f"acme:{name}" if "owner" in resource else resource["ref"])
     assert resource == before
+
+
+class Tenant(str, enum.Enum):  # noqa: UP042 - what users have
+    ACME = "acme"
+
+
+@pytest.mark.parametrize("owner", ["acme", Tenant.ACME])
+def test_the_ref_of_a_resource_is_that_of_its_owner_and_name(owner: str) -> None:
+    assert encoded_resource({"owner": owner, "name": "a"}).ref == "acme:a"
+    assert encoded_resource({"ref": "acme:other", "owner": owner, "name": "a"}).ref == "acme:a"
+    assert encoded_resource({"ref": "acme:a", "name": "a"}).ref == "acme:a"
 
 
 def test_a_resource_that_was_read_and_lost_its_name_stays_without_one() -> None:

@@ -144,7 +144,7 @@ class AsyncCollection:
     async def _offers_deletions(self, operation: Operation) -> bool:
         """Whether the service says that it can be asked for deleted resources."""
         descriptor = await self._described.read(operation)
-        resource = descriptor.resourcefuls.get(self._path.key) if descriptor is not None else None
+        resource = self._path.found(descriptor) if descriptor is not None else None
         return resource is not None and "withDeletedAt" in resource.filters
 
     def _operation(
