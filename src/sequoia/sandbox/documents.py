@@ -14,6 +14,7 @@ import msgspec
 from sequoia.sandbox.checks import DoubtError, object_check
 from sequoia.sandbox.fields import Field
 from sequoia.sandbox.index import Indexer
+from sequoia.sandbox.refitting import fitting
 from sequoia.sandbox.schema import Resource
 from sequoia.sandbox.shape import Layout
 from sequoia.sandbox.store import Record, Row
@@ -133,9 +134,12 @@ class Writer:
 
     def __init__(self, resource: Resource, linking: Iterable[str] = ()) -> None:
         self._resource = resource
-        self._titled = "title" in resource.fields
+        # Another kind of title cannot be what a name is.
+        title = resource.fields.get("title")
+        self._titled = title is not None and title.type in {"string", "text", "name"} and not title.many
         self._check = object_check(resource.fields, resource.one_of)
         self._indexer = Indexer(resource, linking)
+        self._fit = fitting(resource.fields)
         self._unversioned = _UNVERSIONED | {name for name, field in resource.fields.items() if field.excluded}
 
     @property
@@ -194,8 +198,11 @@ class Writer:
         return self._indexer.record(Row(document["ref"], _encoder.encode(document), private), document)
 
     def remake(self, row: Row) -> Record:
-        """The record of a document that is stored already."""
-        return self.record(msgspec.json.decode(merged(row)))
+        """The record of a document that is stored already, which other fields may have been valid for.
+
+        It stays as it is; what does not fit its fields any more is found by nothing.
+        """
+        return self._indexer.record(row, self._fit(msgspec.json.decode(row.body)))
 
 
 def merged(row: Row) -> bytes:
