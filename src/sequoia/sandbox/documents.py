@@ -27,6 +27,7 @@ _FIRST = ("alternativeIdentifiers", "owner", "name", "title", "tags", "custom")
 # What is no part of a version on any type; descriptors name further fields.
 _UNVERSIONED = frozenset({"createdAt", "updatedAt", "deletedAt", "deletedBy", "reapAt", "version", "metadata"})
 _PRIVATE = "metadata"  # only a read by ref shows it
+_LAST_MOMENT = "9999-12-31T23:59:59.999Z"
 
 _canonical = msgspec.json.Encoder(order="sorted")
 _encoder = msgspec.json.Encoder()
@@ -214,7 +215,10 @@ def merged(row: Row) -> bytes:
 
 def reap_time(resource: Resource, now: str) -> str:
     """Until when a document is kept that is deleted now; both are wire text."""
-    moment = datetime.fromisoformat(now) + timedelta(days=resource.retention_days)
+    try:
+        moment = datetime.fromisoformat(now) + timedelta(days=resource.retention_days)
+    except OverflowError:  # a way to say for ever
+        return _LAST_MOMENT
     return wire_time(moment.isoformat(timespec="milliseconds"))
 
 
