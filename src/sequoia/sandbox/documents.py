@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -140,8 +141,12 @@ class Writer:
         self._titled = title is not None and title.type in {"string", "text", "name"} and not title.many
         self._check = object_check(resource.fields, resource.one_of)
         self._indexer = Indexer(resource, linking)
-        self._fit = fitting(resource.fields)
         self._unversioned = _UNVERSIONED | {name for name, field in resource.fields.items() if field.excluded}
+
+    @cached_property
+    def _fit(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        # Hardly any data file needs it.
+        return fitting(self._resource.fields)
 
     @property
     def layout(self) -> Layout:
