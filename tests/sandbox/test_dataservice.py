@@ -283,6 +283,35 @@ def test_metadata_is_shown_by_a_read_only() -> None:
     api.store.close()
 
 
+def test_no_client_writes_what_the_server_does_however_little_the_descriptor_says() -> None:
+    fields = {
+        "ref": {"type": "ref"},
+        "owner": {"type": "name"},
+        "name": {"type": "name", "readOnly": True},
+        "createdAt": {"type": "timestamp"},
+        "version": {"type": "version"},
+    }
+    api = Api({"name": "catalogue", "resourcefuls": {"films": {"fields": fields}}})
+    forged = {"ref": "evil:x", "createdAt": "2000-01-01T00:00:00Z", "version": "0" * 40}
+    status, body = api.call("POST", "/data/films", {"films": [{"owner": "acme", "name": "b", **forged}]})
+    (stored,) = body["films"]
+    assert (status, stored["ref"], stored["createdAt"][:4]) == (201, "acme:b", "2026")
+    assert stored["version"] != forged["version"]
+    assert api.call("GET", "/data/films/acme:b")[1]["films"] == [stored] == api.call("GET", "/data/films")[1]["films"]
+    assert api.call("GET", "/data/films/evil:x")[0] == 404
+    assert api.call("PUT", "/data/films/acme:q", {"films": [{"owner": "acme"}]})[1]["films"][0]["ref"] == "acme:q"
+    api.store.close()
+
+
+@pytest.mark.parametrize("owner", [{"type": "name"}, {"type": "name", "required": True, "readOnly": True}])
+def test_an_owner_is_required_whatever_the_descriptor_says(owner: dict[str, Any]) -> None:
+    api = Api({"name": "catalogue", "resourcefuls": {"films": {"fields": {"owner": owner}}}})
+    status, body = api.call("POST", "/data/films", {"films": [{"name": "x"}]})
+    assert (status, body["message"]) == (400, "owner is required")
+    assert api.call("POST", "/data/films", {"films": [{"owner": "acme", "name": "x"}]})[0] == 201
+    api.store.close()
+
+
 def test_load_validates_and_counts(api: Api) -> None:
     documents = (content(f"c{number:04}") for number in range(1_203))
     assert api.service.load("contents", documents, user="acme:loader") == 1_203

@@ -86,7 +86,7 @@ def _value(field: Field) -> Check:
     if field.type == "boolean":
         return _boolean
     if field.type in NUMBERS:
-        return _number(field)
+        return _number(field) if field.allowed is None else _slow(field)
     if field.allowed is not None:
         return _allowed(field.allowed)
     if field.type in {"timestamp", "date"}:
@@ -156,7 +156,7 @@ def _text(field: Field) -> Check:
     """Texts with a pattern, and bounds of their length."""
     pattern, least, most = field.pattern, field.limits.least or 1, field.limits.most
     # This pattern, like none at all, asks for some character.
-    match = None if pattern is None or (pattern.pattern == ".+" and pattern.flags & re.DOTALL) else pattern.fullmatch
+    match = None if pattern is None or pattern.pattern == ".+" else pattern.fullmatch
     seen: set[str] = set()
 
     def check(value: Any) -> str:

@@ -87,6 +87,8 @@ def check_value(field: Field, value: Any) -> Any:
 
 
 def _check_number(field: Field, value: Any) -> int | float:
+    if field.allowed is not None and isinstance(value, str):
+        value = field.allowed.get(value, value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidValueError("must be a number")
     if isinstance(value, float) and not math.isfinite(value):
@@ -97,6 +99,8 @@ def _check_number(field: Field, value: Any) -> int | float:
         raise InvalidValueError("must be a safe number")
     for limits in (BOUNDS.get(field.type, Limits()), field.limits):
         _check_limits(limits, value, "")
+    if field.allowed is not None:
+        value = _check_allowed(field.allowed, value)
     return int(value) if field.type in _WHOLE else value
 
 
@@ -108,9 +112,9 @@ def _check_limits(limits: Limits, size: float, what: str) -> None:
         raise InvalidValueError(f"{what or 'must be'} less than or equal to {limits.most:g}")
 
 
-def _check_allowed(allowed: Mapping[str, str], value: str) -> str:
+def _check_allowed(allowed: Mapping[Any, Any], value: Any) -> Any:
     if value not in allowed:
-        raise InvalidValueError(f"must be one of [{', '.join(dict.fromkeys(allowed.values()))}]")
+        raise InvalidValueError(f"must be one of [{', '.join(map(str, dict.fromkeys(allowed.values())))}]")
     return allowed[value]
 
 
