@@ -253,3 +253,22 @@ def test_an_adapter_may_be_asynchronous_or_run_in_threads(backend: str, sandbox:
             AsyncClient("https://registry.test/services/acme", auth_type=AuthType.NO_AUTH, adapters=[("x", 5)])
 
     anyio.run(session, backend=backend)
+
+
+def test_a_client_belongs_to_its_event_loop(backend: str) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"services": [], "path": request.url.path})
+
+    client = AsyncClient(
+        "https://registry.test/services/acme",
+        auth_type=AuthType.NO_AUTH,
+        adapters=[("https://", httpx2.MockTransport(answer))],
+    )
+
+    async def session() -> Any:
+        return (await client.get("https://metadata.test/x")).data["path"]
+
+    assert anyio.run(session, backend=backend) == "/x"
+    for _ in range(2):
+        with pytest.raises(ClientError, match=r"belongs to the event loop .* make a client in each asyncio\.run"):
+            anyio.run(session, backend=backend)
