@@ -2,8 +2,8 @@
 
 A fenced block of the language `python` is run on its own, with `sandbox`, `client` and `owner` at hand and the
 `SEQUOIA_*` variables set. Where a block `text title="prints"` follows, that is what it prints. The blocks of the
-tutorial make one script; one whose title is a file of tests is run by pytest. The one titled `spark.py` needs Spark, and
-is run by tests/spark; here it is compiled.
+tutorial make one script; one whose title is a file of tests is run by pytest. The one titled `spark.py` needs Spark;
+tests/spark runs it, and here it is compiled.
 """
 
 from __future__ import annotations
