@@ -15,6 +15,7 @@ from sequoia.cli.failing import Refusal, Unconnected, ended
 from sequoia.cli.logs import shown
 from sequoia.error import ConnectionError, ResourceNotFound, ServiceNotFound
 from sequoia.sandbox import Fault, Sandbox
+from sequoia.settings import LONGEST_TIMEOUT
 
 Connect = Callable[..., Connection]
 
@@ -136,6 +137,11 @@ def test_the_rest_of_the_options_reach_the_client(connect: Connect, monkeypatch:
     assert connect("--client-id", "a", "--proxy", "none").arguments()["proxies"] == {}
 
 
+def test_the_longest_timeout_is_that_of_the_sdk(connect: Connect) -> None:
+    given = connect("--auth", "none", "--timeout", str(LONGEST_TIMEOUT)).arguments()
+    assert given["request_timeout"] == LONGEST_TIMEOUT
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -148,6 +154,10 @@ def test_the_rest_of_the_options_reach_the_client(connect: Connect, monkeypatch:
         (["--registry-url", "http://127.0.0.1:1/services/a", "--auth", "mutual"], "give --cert"),
         (["--registry-url", "http://127.0.0.1:1/a", "--auth", "none", "--ca", "no.pem"], "--ca cannot be read: no.pem"),
         (["--auth", "none", "--timeout", "0"], "--timeout: '0' is not a number of seconds above 0"),
+        (
+            ["--auth", "none", "--timeout", "9999999999"],
+            "--timeout: '9999999999' is not a number of seconds above 0, 1",
+        ),
         (["--auth", "none", "--proxy", "http://ann:pw@p.test"], "SEQUOIA_PROXY"),
         (["--profile", "nothing"], "there is no profile 'nothing'"),
     ],

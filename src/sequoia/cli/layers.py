@@ -24,6 +24,9 @@ SECRETS: Mapping[str, str] = MappingProxyType(
 """The kinds of secrets, and the variable of each. No option has one, for it shows in the list of processes."""
 
 
+_LONGEST = 1_000_000  # seconds, as in `sequoia.settings`, whose import takes its time
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One thing that a connection can be told.
@@ -197,8 +200,8 @@ def check(name: str, value: str, where: str) -> None:
             seconds = float(value)
         except ValueError:
             seconds = 0.0
-        if not 0 < seconds < float("inf"):
-            raise Refusal(f"{where}: {value!r} is not a number of seconds above 0")
+        if not 0 < seconds <= _LONGEST:
+            raise Refusal(f"{where}: {value!r} is not a number of seconds above 0, {_LONGEST:,} at most")
     if name == "proxy" and where != SETTINGS["proxy"].variable and "@" in value:
         raise Refusal(
             f"{where}: the URL of a proxy with a user name or password in it belongs in the variable SEQUOIA_PROXY, "
