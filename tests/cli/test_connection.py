@@ -186,6 +186,19 @@ def test_a_wrong_secret_says_which_variable_to_look_at(
     assert "not-the-one" not in str(refused.value)
 
 
+def test_a_wrong_password_is_told_in_the_words_of_the_server_and_then_in_the_user_s(
+    connect: Connect, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQUOIA_PASSWORD", "not-the-one")
+    monkeypatch.delenv("SEQUOIA_CLIENT_ID")
+    with pytest.raises(Unconnected) as refused:
+        connect("--auth", "password").client()
+    said = str(refused.value)
+    assert "the user's credentials: 401 Unauthorized: the username or the password is wrong (POST" in said
+    assert "Check SEQUOIA_USERNAME, SEQUOIA_PASSWORD and" in said
+    assert "not-the-one" not in said
+
+
 def test_what_is_no_registry_is_said_with_where_its_url_came_from(connect: Connect, sandbox: Sandbox) -> None:
     elsewhere = sandbox.location("metadata") + "/descriptor/raw"
     for url in (elsewhere, sandbox.location("registry") + "/nothing"):
