@@ -340,6 +340,22 @@ def test_a_folder_that_was_there_before_is_there_after_a_mistake(sandbox: Sandbo
     assert (tmp_path / "out").is_dir()
 
 
+@pytest.mark.parametrize(("cut", "said"), [(None, "is not there any more"), (10, "is not as long as it was")])
+def test_a_complete_export_without_its_files_is_not_called_complete(
+    sandbox: Sandbox, tmp_path: Path, cut: int | None, said: str
+) -> None:
+    export(sandbox, tmp_path, "--split", "400")
+    before = (tmp_path / "out" / "manifest.json").read_bytes()
+    part = tmp_path / "out" / "contents-00002.ndjson"
+    if cut is None:
+        part.unlink()
+    else:
+        os.truncate(part, part.stat().st_size - cut)
+    told = export(sandbox, tmp_path, "--resume", "--split", "400", status=2)
+    assert told == f"Error: {part} {said}: begin anew with --force\n"
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == before
+
+
 def test_a_part_that_was_changed_is_noticed_before_it_is_gone_on_with(sandbox: Sandbox, tmp_path: Path) -> None:
     arguments: list[str | Path] = [
         "export",
