@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,30 @@ def test_a_question_of_its_own_is_refused_beside_an_export(run: Any, movies: str
     two = "Error: two folders are compared as they were exported: leave out the question\n"
     assert diff(run, movies, *question) == (2, one)
     assert diff(run, movies, movies, *question) == (2, two)
+
+
+def test_an_export_of_changes_is_held_against_what_changed_since_then(
+    run: Any, sandbox: Sandbox, environ: dict[str, str], tmp_path: Path
+) -> None:
+    whole, news, query = str(tmp_path / "whole"), str(tmp_path / "news"), ("--where", "type=movie")
+    assert run("export", "metadata", "contents", whole, *query).exit_code == 0
+    with sandbox.client() as client:
+        made = [{"owner": sandbox.owner, "name": f"new-{n}", "title": "New", "type": "movie"} for n in range(2)]
+        client.metadata.contents.store(sandbox.owner, made)
+        assert run("export", "metadata", "contents", news, "--since", whole, *query).exit_code == 0
+        refs = [f"{sandbox.owner}:new-0", f"{sandbox.owner}:new-1"]
+        for pages in ([], ["--per-page", "5"]):
+            status, said = diff(run, news, *pages)
+            assert (status, "No difference: " in said) == (0, True), said
+        client.metadata.contents.patch(sandbox.owner, refs[0], {"title": "Newer"})
+        done = run("diff", "metadata", "contents", news, "--format", "ndjson")
+        assert [json.loads(line)["key"] for line in done.stdout.splitlines()] == refs[:1]
+        client.metadata.contents.delete(sandbox.owner, refs)
+    status, said = diff(run, news, "--to-owner", "other")
+    assert (status, said.startswith("Error: an export of changes (--since) is compared with what changed for its")) == (
+        2,
+        True,
+    )
 
 
 @pytest.mark.parametrize("option", ["--to-owner", "--to-profile"])
