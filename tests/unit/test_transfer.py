@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from sequoia.descriptor import ResourceType
 from sequoia.error import InvalidResource
-from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, export, load
+from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, comparing, export, load
 from sequoia.transfer.columns import OTHER, columns_of
 from sequoia.transfer.folder import Folder, place_for
 from sequoia.transfer.manifest import Column
@@ -366,6 +366,12 @@ def test_a_comparison_sees_what_counts_and_nothing_else() -> None:
         how=Comparison(ignore=Comparison().ignore | {"x.y"}),
     )
     assert found == [("a:b", "changed", ["t", "tags", "u"]), ("a:left", "left", []), ("a:right", "right", [])]
+
+
+def test_a_comparison_that_has_no_room_says_where_there_might_be_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "_SETTINGS", (*comparing._SETTINGS, "max_page_count = 4"))
+    with pytest.raises(TransferError, match="disk is full: set TMPDIR to a folder with room for both sides"):
+        sides(*(({"ref": f"a:{n}", "title": "x" * 500}, {}) for n in range(100)), how=Comparison())
 
 
 def test_by_name_the_owner_does_not_count_in_refs_either() -> None:
