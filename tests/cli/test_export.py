@@ -261,6 +261,19 @@ def test_a_full_disk_is_one_sentence_and_the_export_can_go_on(
     assert refs_in(tmp_path / "out") == REFS
 
 
+def test_the_way_to_go_on_holds_behind_two_dashes_too(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sandbox.faults.add(Fault(status=403, service="metadata", method="GET", path="/data/contents", skip=5, times=None))
+    done = run(sandbox, tmp_path, "export", "--per-page", "50", "--", "metadata", "contents", "-dash")
+    sandbox.faults.clear()
+    typed = shlex.split(done.stderr.partition("Go on with: ")[2].splitlines()[0])
+    assert typed[-5:] == ["--resume", "--", "metadata", "contents", "-dash"]
+    assert run(sandbox, tmp_path, *typed[1:]).returncode == 0
+    assert exported_refs(tmp_path / "-dash") == REFS
+
+
 def test_a_service_that_fails_in_the_middle_leaves_what_came_before(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.add(Fault(status=403, service="metadata", method="GET", path="/data/contents", skip=5, times=None))
     said = export(sandbox, tmp_path, status=4)
