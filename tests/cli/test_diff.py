@@ -58,6 +58,18 @@ def test_a_question_of_its_own_is_refused_beside_an_export(run: Any, movies: str
     assert diff(run, movies, movies, *question) == (2, two)
 
 
+@pytest.mark.parametrize("option", ["--to-owner", "--to-profile"])
+def test_two_folders_have_no_other_side(run: Any, movies: str, option: str) -> None:
+    told = f"Error: two folders are compared without a service: leave out {option}\n"
+    assert diff(run, movies, movies, option, "other") == (2, told)
+
+
+def test_a_file_of_no_export_is_held_against_the_question_that_is_asked(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "found.ndjson"
+    file.write_text(run("browse", "metadata", "contents", "--where", "type=movie").stdout, encoding="utf-8")
+    assert f"{MOVIES} left, {MOVIES} right" in diff(run, str(file), "--where", "type=movie")[1]
+
+
 def test_an_export_of_changes_is_held_against_what_changed_since_then(
     run: Any, sandbox: Sandbox, environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -80,15 +92,3 @@ def test_an_export_of_changes_is_held_against_what_changed_since_then(
         2,
         True,
     )
-
-
-@pytest.mark.parametrize("option", ["--to-owner", "--to-profile"])
-def test_two_folders_have_no_other_side(run: Any, movies: str, option: str) -> None:
-    told = f"Error: two folders are compared without a service: leave out {option}\n"
-    assert diff(run, movies, movies, option, "other") == (2, told)
-
-
-def test_a_file_of_no_export_is_held_against_the_question_that_is_asked(run: Any, tmp_path: Path) -> None:
-    file = tmp_path / "found.ndjson"
-    file.write_text(run("browse", "metadata", "contents", "--where", "type=movie").stdout, encoding="utf-8")
-    assert f"{MOVIES} left, {MOVIES} right" in diff(run, str(file), "--where", "type=movie")[1]
