@@ -368,12 +368,6 @@ def test_a_comparison_sees_what_counts_and_nothing_else() -> None:
     assert found == [("a:b", "changed", ["t", "tags", "u"]), ("a:left", "left", []), ("a:right", "right", [])]
 
 
-def test_a_comparison_that_has_no_room_says_where_there_might_be_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparing, "_SETTINGS", (*comparing._SETTINGS, "max_page_count = 4"))
-    with pytest.raises(TransferError, match="disk is full: set TMPDIR to a folder with room for both sides"):
-        sides(*(({"ref": f"a:{n}", "title": "x" * 500}, {}) for n in range(100)), how=Comparison())
-
-
 def test_by_name_the_owner_does_not_count_in_refs_either() -> None:
     left = {"ref": "a:film", "owner": "a", "name": "film", "refs": ["a:x", "root:x"]}
     right = {"ref": "b:film", "owner": "b", "name": "film", "refs": ["b:x", "root:x"]}
@@ -396,3 +390,9 @@ def test_its_import_brings_no_package_of_the_command_line() -> None:
     script = "import sys, sequoia.transfer; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
     assert set(done.stdout.split()).isdisjoint({"click", "rich", "pyarrow", "zstandard", "yaml"})
+
+
+def test_a_comparison_that_has_no_room_says_where_there_might_be_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "_SETTINGS", (*comparing._SETTINGS, "max_page_count = 4"))
+    with pytest.raises(TransferError, match="disk is full: set TMPDIR to a folder with room for both sides"):
+        sides(*(({"ref": f"a:{n}", "title": "x" * 500}, {}) for n in range(100)), how=Comparison())
