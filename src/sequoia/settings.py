@@ -28,6 +28,7 @@ __all__ = ["ClientOptions", "Settings"]
 
 DEFAULT_CONTENT_TYPE = "application/vnd.piksel+json"
 DEFAULT_TIMEOUT = 240.0
+LONGEST_TIMEOUT = 1_000_000  # seconds, which is over eleven days; what lasts for 25 no system can wait for
 DEFAULT_MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 _PROXIES = 'proxies must be a dict such as {"https": "http://proxy.example.com:3128"}'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -90,7 +91,8 @@ class Settings:
         content_type: Value of both `Content-Type` and `Accept`.
         backoff_strategy: Retry policy of every request, see `RetryPolicy`.
         request_timeout: Seconds for each phase of a request (a free connection, connecting, sending, each wait for more
-            of the answer), or an `httpx2.Timeout`. The whole request may take as long as all four phases together.
+            of the answer), 1,000,000 at most, or an `httpx2.Timeout`. The whole request may take as long as all four
+            phases together.
         proxies: `{"http": url, "https": url}`; None follows the environment, `{}` uses none.
         user_agent: Put in front of the SDK's own.
         correlation_id: `X-Correlation-ID` of every request.
@@ -245,9 +247,13 @@ class Settings:
         """The time that a request may take, in seconds for each of its phases."""
         given = DEFAULT_TIMEOUT if self.request_timeout is None else self.request_timeout
         if isinstance(given, httpx2.Timeout):
+            if any(seconds is not None and seconds > LONGEST_TIMEOUT for seconds in given.as_dict().values()):
+                raise ValueError(f"a phase of request_timeout lasts {LONGEST_TIMEOUT:,} seconds at most, or None")
             return given
-        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < float("inf"):
-            raise ValueError(f"request_timeout must be a number of seconds above 0, not {given!r}")
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given <= LONGEST_TIMEOUT:
+            raise ValueError(
+                f"request_timeout must be a number of seconds above 0, {LONGEST_TIMEOUT:,} at most, not {given!r}"
+            )
         return httpx2.Timeout(float(given))
 
     @property

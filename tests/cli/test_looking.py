@@ -6,10 +6,13 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.cli.moves import at
+from tests.cli.moves import run as moved
 from tests.cli.terminal import on_terminal
 
 from sequoia.sandbox import Fault, Sandbox
@@ -47,6 +50,15 @@ def test_a_limit_ends_within_a_page_and_across_pages(run: Any, sandbox: Sandbox)
 def test_a_small_limit_asks_for_no_more_than_that(run: Any, sandbox: Sandbox) -> None:
     run("browse", "metadata", "contents", "--limit", "3")
     assert [dict(one.query).get("perPage") for one in sandbox.requests if one.path == "/data/contents"][-1] == "3"
+
+
+def test_a_file_that_may_not_get_so_large_is_told_of_as_a_full_disk_is(sandbox: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "all.ndjson"
+    browse = at(5_000, "RLIMIT_FSIZE", "browse", "metadata", "contents", "-o", file)
+    done = moved(sandbox, tmp_path, whole=browse)
+    assert done.stderr == "Error: the output cannot be written, it is not complete: File too large\n"
+    assert done.returncode != 0
+    assert not file.exists()
 
 
 @pytest.mark.usefixtures("environ")

@@ -80,6 +80,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ({"request_timeout": "30"}, "request_timeout"),
         ({"request_timeout": True}, "request_timeout"),
         ({"request_timeout": float("nan")}, "request_timeout"),
+        ({"request_timeout": 9_999_999_999}, "1,000,000 at most"),
+        ({"request_timeout": httpx2.Timeout(5, read=9_999_999_999)}, "1,000,000 seconds at most"),
         ({"verify": False}, "verify=False"),
         ({"verify": None}, "verify must be"),
         ({"verify": 0}, "verify must be"),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from sequoia.descriptor import ResourceType
 from sequoia.error import InvalidResource
-from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, export, load
+from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, comparing, export, load
 from sequoia.transfer.columns import OTHER, columns_of
 from sequoia.transfer.folder import Folder, place_for
 from sequoia.transfer.manifest import Column
@@ -406,3 +406,9 @@ def test_its_import_brings_no_package_of_the_command_line() -> None:
     script = "import sys, sequoia.transfer; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
     assert set(done.stdout.split()).isdisjoint({"click", "rich", "pyarrow", "zstandard", "yaml"})
+
+
+def test_a_comparison_that_has_no_room_says_where_there_might_be_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "_SETTINGS", (*comparing._SETTINGS, "max_page_count = 4"))
+    with pytest.raises(TransferError, match="disk is full: set TMPDIR to a folder with room for both sides"):
+        sides(*(({"ref": f"a:{n}", "title": "x" * 500}, {}) for n in range(100)), how=Comparison())

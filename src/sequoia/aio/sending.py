@@ -322,7 +322,7 @@ class AsyncSender:
         try:
             answer = await self.send(renewal, own)
         except HttpError as error:
-            refused_grant = refusal(error, self._credential.options)
+            refused_grant = refusal(error, self._credential.options, self._credential.whose)
             if refused_grant is None:
                 raise
             raise refused_grant from error

@@ -22,6 +22,7 @@ __all__ = [
     "BROKEN_PIPE",
     "DONE",
     "FAILED",
+    "FULL",
     "INTERRUPTED",
     "MISUSED",
     "PARTLY",
@@ -71,6 +72,9 @@ _EXTRAS = {
     **dict.fromkeys(("uvicorn", "h11", "trustme"), "sandbox"),
     "pyarrow": "arrow",
 }
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a disk that has no room, or gives no more of it."""
 
 _DOCTOR = "'sequoia doctor' looks for the reason"
 
@@ -228,7 +232,7 @@ def _of_file(error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.filename is not None:
         return f"{error.filename}: {reason}"
-    if error.errno == errno.ENOSPC:
+    if error.errno in FULL:
         return f"the output cannot be written, it is not complete: {reason}"
     return reason
 

@@ -23,6 +23,7 @@ Found = tuple[str, Mapping[str, Any]]
 _BATCH = 1_000
 # 32 MiB of it stay in memory; nobody needs it after a crash.
 _SETTINGS = ("cache_size = -32768", "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE")
+_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE"})  # a quota is told as the second
 _ABSENT = msgspec.UNSET
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -118,7 +119,12 @@ def compare(left: Iterable[Found], right: Iterable[Found], how: Comparison) -> I
             for key, one, two in rows:
                 yield from _differences(key, one, two)
     except sqlite3.Error as error:
-        raise TransferError(f"the temporary database for the comparison failed: {error}", error) from error
+        advice = ": set TMPDIR to a folder with room for both sides" if _has_no_room(error) else ""
+        raise TransferError(f"the temporary database for the comparison failed: {error}{advice}", error) from error
+
+
+def _has_no_room(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", None) in _NO_ROOM  # what comes from Python itself has none
 
 
 def _put(
