@@ -318,10 +318,11 @@ class Collection:
             bare = Selection(selection.owner, selection.conditions)
             return int(self._db.rows(*count_query(self.shape, bare, self._driver(bare, whole=True)))[0][0])
 
-    def refs(self, selection: Selection, *, limit: int) -> list[str]:
-        """The refs of the first documents of a selection."""
+    def refs(self, selection: Selection, *, limit: int | None) -> list[str]:
+        """The refs of the first documents of a selection, or of all of them."""
         with self._db.lock:
-            query = keys_query(self.shape, selection, self._driver(selection), limit=limit, offset=0)
+            most = -1 if limit is None else limit
+            query = keys_query(self.shape, selection, self._driver(selection), limit=most, offset=0)
             return [str(ref) for ref, *_ in self._db.rows(*query)]
 
     def across(self, hop: Hop, refs: Sequence[str], *, limit: int) -> list[str]:
