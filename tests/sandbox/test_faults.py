@@ -176,6 +176,33 @@ def test_a_status_without_a_name_is_answered_too(sandbox: Sandbox, http: httpx2.
     assert http.get(sandbox.registry_url).json()["statusCode"] == 599
 
 
+def test_a_forced_412_is_the_one_of_the_platform(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents/acme:x"
+    body = {"contents": [{"owner": "acme", "name": "x", "type": "movie"}]}
+    refused = http.put(url, json=body, headers={**bearer, "if-match": f'"{"0" * 40}"'})
+    sandbox.faults.add(Fault(status=412, method="PUT"))
+    forced = http.put(url, json=body, headers=bearer)
+
+    assert (forced.status_code, forced.json()) == (refused.status_code, refused.json())
+    # One client compares these words.
+    assert forced.json()["message"] == "document cannot be changed - versions do not match"
+    sandbox.faults.add(Fault(status=412, body=b"{}"))
+    assert http.put(url, json=body, headers=bearer).json() == {}
+
+
+def test_a_forced_401_is_the_one_of_the_platform(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents"
+    refused = http.get(url)
+    sandbox.faults.add(Fault(status=401))
+    forced = http.get(url, headers=bearer)
+
+    assert (forced.status_code, forced.json()) == (401, refused.json())
+    assert forced.headers["www-authenticate"] == 'Bearer error="Invalid token"'
+    sandbox.faults.add(Fault(status=401, headers={"WWW-Authenticate": "Basic"}))
+    assert http.get(url, headers=bearer).headers.get_list("www-authenticate") == ["Basic"]
+    assert http.get(url, headers=bearer).status_code == 200
+
+
 def test_a_body_of_any_type_stands_in_for_the_answer(sandbox: Sandbox, http: httpx2.Client) -> None:
     sandbox.faults.add(Fault(status=502, body=b"<h1>Bad Gateway</h1>", content_type="text/html"))
     sandbox.faults.add(Fault(body=b"not json"))

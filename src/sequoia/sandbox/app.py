@@ -18,7 +18,7 @@ from sequoia.sandbox.identity import bearer
 from sequoia.sandbox.protocol import Connection
 from sequoia.sandbox.site import Site
 from sequoia.sandbox.traffic import RequestLog
-from sequoia.sandbox.wire import Reply, Request, WireError
+from sequoia.sandbox.wire import Reply, Request, WireError, invalid_token
 
 __all__ = ["App"]
 
@@ -103,7 +103,7 @@ class App:
     ) -> None:
         if fault.token is not None:
             self._site.tokens.forget(bearer(request))
-        reply = self._site.tokens.refusal().reply() if fault.token is not None else fault.reply()
+        reply = invalid_token().reply() if fault.token is not None else fault.reply()
         reply = replace(reply, headers={**reply.headers, **fault.headers})
         if fault.drop is None:
             await self._send(request, reply, send)

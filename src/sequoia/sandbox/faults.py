@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from http import HTTPStatus
@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sequoia.sandbox.wire import Reply, Request, json_reply
+from sequoia.sandbox.wire import Reply, Request, WireError, invalid_token, json_reply, other_version
 
 __all__ = ["ArmedFault", "Fault", "Faults", "emptied"]
 
@@ -27,6 +27,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 _BODILESS = frozenset({204, 304})
+# Clients know these refusals by more than the status.
+_WORDED: Mapping[int, Callable[[], WireError]] = {401: invalid_token, 412: other_version}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Fault:
         delay: Seconds to wait before the answer; other requests are not held up.
         drop: `before` closes the connection without a byte of the answer; `body` sends the head and half of the body,
             then closes.
-        body: The body of the answer; without one an error has the platform's general shape.
+        body: The body of the answer; without one an error has the platform's general shape, and 401 and 412 its words.
         content_type: The media type of `body`.
         headers: Extra headers of the answer, such as `Retry-After`.
         empty: The answer to a browse or a read succeeds without any resource, as an eventually consistent store may
@@ -135,6 +137,8 @@ class Fault:
             return Reply(status)
         if self.body is not None:
             return Reply(status, self.body, {"content-type": self.content_type})
+        if status in _WORDED:
+            return _WORDED[status]().reply()
         return json_reply(
             status, {"statusCode": status, "error": _phrase(status), "message": "forced by a fault of the sandbox"}
         )
