@@ -249,6 +249,37 @@ def test_a_connection_dropped_in_the_body_gives_half_of_it(sandbox: Sandbox, htt
     assert http.get(sandbox.registry_url).status_code == 200
 
 
+def test_a_write_whose_answer_is_lost_took_effect(
+    sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client
+) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents"
+    written = {"contents": [{"owner": "acme", "name": "half-heard", "type": "movie"}]}
+    sandbox.faults.add(Fault(drop="body", method="POST"))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        http.post(url, json=written, headers=bearer)
+    assert sandbox.requests[-1].status == 201
+    assert http.get(f"{url}/acme:half-heard", headers=bearer).status_code == 200
+
+    # The answer to a delete has no body to cut: not even its head is sent.
+    sandbox.faults.add(Fault(drop="body", method="DELETE"))
+    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+        http.delete(f"{url}/acme:half-heard", params={"owner": "acme"}, headers=bearer)
+    assert sandbox.requests[-1].status is None
+    assert http.get(f"{url}/acme:half-heard", headers=bearer).status_code == 404
+
+
+def test_a_cut_answer_that_was_given_takes_the_place_of_the_write(
+    sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client
+) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents"
+    written = {"contents": [{"owner": "acme", "name": "unheard", "type": "movie"}]}
+    sandbox.faults.add(Fault(drop="body", status=503, method="POST"))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        http.post(url, json=written, headers=bearer)
+    assert sandbox.requests[-1].status == 503
+    assert http.get(f"{url}/acme:unheard", headers=bearer).status_code == 404
+
+
 def test_an_expired_token_is_forgotten(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
     url = f"{sandbox.location('metadata')}/data/contents"
     sandbox.faults.add(Fault(token="expired"))

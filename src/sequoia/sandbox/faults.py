@@ -35,14 +35,16 @@ _WORDED: Mapping[int, Callable[[], WireError]] = {401: invalid_token, 412: other
 class Fault:
     """What goes wrong, for which requests, and how often.
 
-    `delay`, `empty` and `headers` change the normal answer; `status`, `body`, `drop` and `token` replace it, so that
-    the request has no effect on the data. CORS preflights and the admin endpoint never meet a fault.
+    `delay`, `empty`, `headers` and `drop="body"` change the normal answer; `status`, `body`, `drop="before"` and
+    `token` replace it, so that the request has no effect on the data. CORS preflights and the admin endpoint never
+    meet a fault.
 
     Args:
         status: Answer with this HTTP status, 200 to 599; 200 when only `body` is given.
         delay: Seconds to wait before the answer; other requests are not held up.
-        drop: `before` closes the connection without a byte of the answer; `body` sends the head and half of the body,
-            then closes.
+        drop: `before` closes the connection without a byte of the answer, and nothing is done; `body` does what is
+            asked, sends the head and half of the body, then closes: a success whose answer is lost. Of an answer
+            without a body nothing is sent. With `status` or `body`, half of that answer is sent, and nothing is done.
         body: The body of the answer; without one an error has the platform's general shape, and 401 and 412 its words.
         content_type: The media type of `body`.
         headers: Extra headers of the answer, such as `Retry-After`.
@@ -128,7 +130,7 @@ class Fault:
     @property
     def replaces(self) -> bool:
         """Whether `reply` stands in for the normal answer."""
-        return self.status is not None or self.body is not None or self.drop is not None
+        return self.status is not None or self.body is not None
 
     def reply(self) -> Reply:
         """The answer that this fault gives instead of the normal one."""
