@@ -329,3 +329,25 @@ def test_embedded_pages_has_bounds(api: Api) -> None:
     for pages in (0, 6):
         with pytest.raises(ValueError, match="from 1 to 5"):
             DataService(schema, api.store, embedded_pages=pages)
+
+
+def test_a_duration_that_its_pattern_allows_is_stored_and_sorted_or_refused() -> None:
+    pattern = r"soon|P\d+W|PT[\d.]+S"
+    fields = {
+        "owner": {"type": "name", "required": True},
+        "name": {"type": "name"},
+        "length": {"type": "duration", "sort": True, "typeInfo": {"pattern": pattern}},
+    }
+    api = Api({"name": "shorts", "resourcefuls": {"films": {"fields": fields}}})
+    lengths = {"weeks": "P2W", "probed": "PT5423.4166666666665S", "long": "PT10000000000S", "short": "PT5S"}
+    films = [{"owner": "acme", "name": name, "length": length} for name, length in lengths.items()]
+    assert api.call("POST", "/data/films", {"films": films})[0] == 201
+    found = api.call("GET", "/data/films?sort=length")[1]["films"]
+    assert [film["name"] for film in found] == ["short", "probed", "weeks", "long"]
+    for length in ("soon", "PT.S", f"PT{'9' * 400}S"):
+        status, body = api.call("POST", "/data/films", {"films": {"owner": "acme", "length": length}})
+        assert (status, body["validation"]["keys"]) == (400, ["length"])
+        assert "length is invalid - must be an ISO 8601 duration" in body["message"]
+    with pytest.raises(WireError, match="must be an ISO 8601 duration"):
+        api.service.load("films", [{"owner": "acme", "name": "x", "length": "soon"}], user="a:b")
+    api.store.close()

@@ -51,10 +51,12 @@ _TIMESTAMP = re.compile(
     r"(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?)?)?"
 )
 _DURATION = re.compile(
-    r"(-)?P(?=[T\d])(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})D)?"
-    r"(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?"
+    r"(-)?P(?=[T\d])(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
+    r"(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
 )
-_UNITS = (365 * 86_400, 30 * 86_400, 86_400, 3_600, 60, 1)
+_UNITS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
+# Characters; one with a thousand digits would be longer than a float can tell.
+_LONGEST_DURATION = 100
 
 
 class InvalidValueError(ValueError):
@@ -142,7 +144,18 @@ def _check_date(_: Field, value: str) -> str:
     return wire_time(value)[:10]
 
 
-_TEXTS: Mapping[str, Callable[[Field, str], str]] = {"timestamp": _check_timestamp, "date": _check_date}
+def _check_duration(field: Field, value: str) -> str:
+    value = _check_text(field, value)
+    # A pattern of the field's own may let through what the index cannot put in an order.
+    _seconds(value)
+    return value
+
+
+_TEXTS: Mapping[str, Callable[[Field, str], str]] = {
+    "timestamp": _check_timestamp,
+    "date": _check_date,
+    "duration": _check_duration,
+}
 
 
 def wire_time(text: str) -> str:
@@ -259,6 +272,8 @@ def query_key(field: Field, text: str) -> Key:
 
 def _seconds(text: str) -> Key:
     """The length of a duration; as on other platforms, a year counts 365 days and a month 30."""
+    if len(text) > _LONGEST_DURATION:
+        raise InvalidValueError(f"must be an ISO 8601 duration of at most {_LONGEST_DURATION} characters")
     match = _DURATION.fullmatch(text)
     if match is None:
         raise InvalidValueError("must be an ISO 8601 duration")
