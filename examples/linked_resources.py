@@ -1,4 +1,4 @@
-"""Included resources: page through all of them, and find them attached to their parents."""
+"""Included resources: page through all of them, or find those that come with a page attached to their parents."""
 
 import os
 
@@ -10,6 +10,7 @@ film_ref = f"{owner}:{film['name']}"
 reels = [
     {"owner": owner, "name": f"example-linked-{n:03}", "type": "video", "contentRef": film_ref} for n in range(620)
 ]
+reels += [{"owner": owner, "name": "example-linked-poster", "type": "image", "contentRef": film_ref}]
 
 with Client(
     os.environ["SEQUOIA_REGISTRY_URL"],
@@ -28,8 +29,9 @@ with Client(
         for page in browse.linked("assets"):  # lists of assets, for every page of contents
             print(f"{len(page)} assets, the first one is {page[0]['ref']}")
 
-        model = browse.model or []
-        print(f"{model[0]['title']} has {len(model[0]['assets'])} assets attached on the first page")
+        images = where(field("ref") == film_ref, field("assets.type") == "image").include("assets")
+        model = contents.browse(owner, images).model or []
+        print(f"{model[0]['title']} has its image attached: {model[0]['assets'][0]['ref']}")
     finally:
         assets.delete(owner, [f"{owner}:{reel['name']}" for reel in reels])
         contents.delete(owner, film_ref)

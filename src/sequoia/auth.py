@@ -59,6 +59,10 @@ class Credential(Protocol):
         """The options to check when the identity service refuses it."""
 
     @property
+    def whose(self) -> str:
+        """Whose credentials are refused then: `the client's`."""
+
+    @property
     def key(self) -> TokenKey | None:
         """Clients with the same key share one token; None shares with nobody."""
 
@@ -86,7 +90,7 @@ class Anonymous:
     """No token: `NO_AUTH`, and `MUTUAL`, where the TLS certificate is the proof."""
 
     key: TokenKey | None = None
-    options = ""
+    options = whose = ""
     renewable = False
 
     def current(self, now: float) -> Token | None:  # noqa: ARG002, D102 - see Credential
@@ -113,6 +117,7 @@ class OwnToken:
     """
 
     options = "byo_token"
+    whose = "the caller's"
 
     def __init__(self, token: str | Callable[[], str]) -> None:
         self.key: TokenKey | None = None
@@ -157,6 +162,7 @@ class Grant:
     """
 
     options = ""
+    whose = "the client's"
     renewable = True
 
     def __init__(self, key: TokenKey, store: TokenStore, own_token: str | None = None) -> None:
@@ -247,12 +253,13 @@ def _granted(answer: Answer, now: float) -> Token:
     return Token.lasting(text, seconds, now)
 
 
-def refusal(error: HttpError, options: str) -> AuthorisationError | None:
+def refusal(error: HttpError, options: str, whose: str = "the client's") -> AuthorisationError | None:
     """The `AuthorisationError` for a failed token request, its `cause` the OAuth error; None if it was no refusal.
 
     Args:
         error: What the token request ended in.
         options: The options that the caller is to check.
+        whose: Whose credentials they are.
     """
     if error.status_code not in REFUSALS:
         return None
@@ -264,7 +271,7 @@ def refusal(error: HttpError, options: str) -> AuthorisationError | None:
         except _NotGrantedError as oauth_error:
             cause = oauth_error.__cause__ or error
     return AuthorisationError(
-        f"the identity service refused the client's credentials: {cause}. "
+        f"the identity service refused {whose} credentials: {cause}. "
         f"Check {options} (status {error.status_code} from {error.url})",
         cause,
     )

@@ -194,6 +194,9 @@ class Writing:
 
     Attributes:
         items: The batch.
+        refs: The references of its resources, as far as they are known. A batch that has one of them must wait until
+            this one has come to its end: then the last state of a resource in the source is the one that stays. In the
+            batch itself they are sent in the order of the source, whichever parts it is sent in.
         results: What became of the resources so far.
         requests: Requests so far.
         retried: How many of them were repetitions.
@@ -202,6 +205,7 @@ class Writing:
 
     def __init__(self, work: Work, items: Sequence[Item], *, wanted: bool) -> None:
         self.items = items
+        self.refs = {item.ref for item in items if item.ref is not None}
         self.results: list[Result] = []
         self.requests = 0
         self.retried = 0

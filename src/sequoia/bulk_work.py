@@ -10,7 +10,7 @@ import msgspec
 
 from sequoia.calls import Answer, Call
 from sequoia.error import ClientError, DecodeError, HttpError, InvalidResource, NotFound, ResourceNotFound
-from sequoia.names import encode_ref
+from sequoia.names import encode_deleted
 from sequoia.operations import ResourcePath
 from sequoia.payload import encoded_resource
 from sequoia.report import Result
@@ -134,10 +134,7 @@ class Deleting:
     def item(self, given: Any) -> Item:
         """See `Work`; takes a ref."""
         try:
-            encoded = encode_ref(given)
-            owner, colon, name = given.partition(":")
-            if not (owner and colon and name) or ":" in name:
-                raise ValueError(f"{given!r} is no reference: expected 'owner:name'")
+            encoded = encode_deleted(given)
         except (TypeError, ValueError) as error:
             raise InvalidResource(str(error)) from error
         return Item(encoded.encode(), given, given, repeatable=True)

@@ -37,11 +37,13 @@ __all__ = [
     "is_empty",
     "is_idempotent",
     "judge",
+    "main_key",
     "redirected",
 ]
 
 MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BESIDES = frozenset({"meta", "linked"})  # of a body, what stands beside its main resources
 _decode = msgspec.json.Decoder().decode
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
@@ -89,6 +91,10 @@ class Call(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Call({self.method} {without_user_info(self.url)})"  # the headers of a token request hold the secret
 
+    def header(self, name: str) -> str | None:
+        """One of its headers, by its name in lower case; None if it has no such header."""
+        return {given.lower(): value for given, value in self.headers.items()}.get(name)
+
     def at(self, location: str) -> Call:
         """The same call on the service at `location`, which ends without a slash."""
         return replace(self, url=location + self.url)
@@ -109,6 +115,11 @@ class Answer(msgspec.Struct, frozen=True, weakref=True, eq=False):
     data: Any
     tries: int = 1
 
+    @property
+    def key(self) -> str | None:
+        """JSON key of the main resources in `data`, see `main_key`; None on a business endpoint."""
+        return main_key(self.data, self.call.key)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # httpx2 pickles a response with its request, and that holds the token.
         raw, request = copy.copy(self.raw), copy.copy(self.raw.request)
@@ -116,6 +127,18 @@ class Answer(msgspec.Struct, frozen=True, weakref=True, eq=False):
         request.headers.pop("authorization", None)
         raw.request = request
         return Answer, (replace(self.call, headers=_without_token(self.call.headers)), raw, self.data, self.tries)
+
+
+def main_key(data: Any, key: str | None) -> str | None:
+    """The name under which a body has its main resources: `key` or, where there is nothing of that name, the only list.
+
+    A service may call a resource otherwise than its name in URLs suggests, such as `myURLs` at `/data/my-urls`. Its
+    descriptor says so, but need not have been read.
+    """
+    if key is None or not isinstance(data, dict) or key in data:
+        return key
+    lists = [name for name, value in data.items() if isinstance(value, list) and name not in _BESIDES]
+    return lists[0] if len(lists) == 1 else key
 
 
 def judge(call: Call, response: httpx2.Response, *, now: float) -> Answer:
@@ -199,12 +222,18 @@ def is_empty(answer: Answer, rule: EmptyRule) -> bool:
     linked = linked if isinstance(linked, dict) else {}
     if isinstance(rule, Mapping):
         wanted = [name for name, must_be_there in rule.items() if must_be_there]
-        return any(not (answer.data.get(json_key(name)) or linked.get(name)) for name in wanted)
+        return any(not (answer.data.get(_meant(name, answer)) or linked.get(name)) for name in wanted)
     if any(not linked.get(name) for name in {*answer.call.includes, *linked}):
         return True
     if answer.call.key is not None:
-        return not answer.data.get(answer.call.key)
+        return not answer.data.get(answer.key)
     return any(value == [] for value in answer.data.values())
+
+
+def _meant(name: str, answer: Answer) -> str | None:
+    """The JSON key of what a rule calls `name`."""
+    key, main = json_key(name), answer.call.key
+    return answer.key if main is not None and key == json_key(main) else key
 
 
 def decode_json(content: bytes, call: Call | None = None, response: httpx2.Response | None = None) -> Any:

@@ -243,7 +243,7 @@ class Trail(Generic[T]):
         return Reached(at, overlap, seen)
 
     def _first_page(self, newest: Answer) -> Call | None:
-        found = newest.data.get(newest.call.key) if isinstance(newest.data, dict) else None
+        found = newest.data.get(newest.key) if isinstance(newest.data, dict) else None
         if not isinstance(found, list) or not found:
             return None
         last = found[0].get(self._stamp) if isinstance(found[0], dict) else None

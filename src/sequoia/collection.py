@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Collection"]
 
 T = TypeVar("T")
+Asked = TypeVar("Asked")
 Strategy = Mapping[str, Any] | None
 
 
@@ -143,7 +144,7 @@ class Collection:
     def _offers_deletions(self, operation: Operation) -> bool:
         """Whether the service says that it can be asked for deleted resources."""
         descriptor = self._described.read(operation)
-        resource = descriptor.resourcefuls.get(self._path.key) if descriptor is not None else None
+        resource = self._path.found(descriptor) if descriptor is not None else None
         return resource is not None and "withDeletedAt" in resource.filters
 
     def _operation(
@@ -168,8 +169,17 @@ class Collection:
 
     def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
         """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
+        return self._explaining(question, self._sender.send, call, operation)
+
+    def _ask_all(self, question: Question, calls: Iterable[Call], operation: Operation) -> Answer:
+        """The same for calls, relative to the service, that ask one question in parts."""
+        return self._explaining(question, self._described.send_all, calls, operation)
+
+    def _explaining(
+        self, question: Question, send: Callable[[Asked, Operation], Answer], asked: Asked, operation: Operation
+    ) -> Answer:
         try:
-            return self._sender.send(call, operation)
+            return send(asked, operation)
         except (NotFound, BadRequest) as error:
             explained = self._described.explained(error, self._path, operation, question)
             if explained is error:

@@ -37,6 +37,9 @@ __all__ = [
 Criterion = Filter | Raw
 Params = dict[str, str | list[str]]
 
+# Parameters that the platform takes once, with all names in one value.
+_LISTS = frozenset({"include", "fields", "sort"})
+
 
 class Inclusion:
     """A relationship whose resources come along: `Inclusion.resource("assets").fields("name", "ref")`.
@@ -129,10 +132,19 @@ class Criteria:
         return self.add_inclusion(inclusion.order_by(*_names(order, "order_by")))
 
     def intersect(self, relationship: str, criteria: Criteria) -> Self:
-        """Keep only resources with a linked one that fits `criteria`; these come along (`include=x<intersect>`)."""
+        """Keep only resources with a linked one that fits `criteria`; these come along (`include=x<intersect>`).
+
+        What else is asked of the relationship's resources, by `include` or a filter of theirs, is asked as well.
+
+        Raises:
+            CriteriaError: The relationship is intersected with another criteria already.
+        """
         if not isinstance(criteria, Criteria):
             raise CriteriaError(f"intersect takes a criteria for {relationship!r}, e.g. where(...), not {criteria!r}")
-        self._intersections[str(Inclusion(relationship))] = criteria
+        name = str(Inclusion(relationship))
+        if self._intersections.get(name, criteria) != criteria:
+            raise CriteriaError(f"{name!r} is intersected already: put all that one resource must be into one criteria")
+        self._intersections[name] = criteria
         return self
 
     def fields(self, *names: str) -> Self:
@@ -192,15 +204,18 @@ class Criteria:
             _repeat(params, entry.parameter, entry.wire)
         if self.included:
             marked = {name: f"{name}<intersect>" for name in self._intersections}
-            params["include"] = ",".join(marked.get(name, name) for name in sorted(self.included))
+            _unite(params, "include", [marked.get(name, name) for name in sorted(self.included)])
         for name in self.included:
             entries = [entry for entry in self.inclusion_entries if str(entry) == name]
-            if fields := {one for entry in entries for one in entry.fields_entries}:
-                params[f"{name}.fields"] = ",".join(sorted(fields))
-            if order := [one for entry in entries for one in entry.order_entries]:
-                params[f"{name}.sort"] = ",".join(order)
+            _unite(params, f"{name}.fields", sorted({one for entry in entries for one in entry.fields_entries}))
+            _unite(params, f"{name}.sort", [one for entry in entries for one in entry.order_entries])
         for name, criteria in self._intersections.items():
-            params |= {f"{name}.{parameter}": value for parameter, value in criteria.get_criteria_params().items()}
+            for parameter, value in criteria.get_criteria_params().items():
+                for one in [value] if isinstance(value, str) else value:
+                    if parameter in _LISTS:
+                        _unite(params, f"{name}.{parameter}", one.split(","))
+                    else:
+                        _repeat(params, f"{name}.{parameter}", one)
         return params
 
     @property
@@ -269,6 +284,14 @@ def _repeat(params: Params, name: str, value: str) -> None:
         params[name] = value
     else:
         params[name] = [*before, value] if isinstance(before, list) else [before, value]
+
+
+def _unite(params: Params, name: str, items: Iterable[str]) -> None:
+    """Add items to a list with commas, of which the platform takes one only; each item is asked for once."""
+    before = params.get(name, [])
+    given = [before] if isinstance(before, str) else before
+    if united := dict.fromkeys([*(item for one in given for item in one.split(",") if item), *items]):
+        params[name] = ",".join(united)
 
 
 def _names(names: Iterable[str], what: str, at_least: int = 0) -> tuple[str, ...]:

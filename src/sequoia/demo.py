@@ -173,6 +173,9 @@ def _delete(client: Client) -> Any:
 
 def main() -> int:
     """Run the demo; the exit status is 0 only if every step did what it says."""
+    if sys.stdout is None:
+        print("Error: stdout is closed, there is nowhere to write the output", file=sys.stderr)
+        return 2
     paint = _Paint(colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     with Sandbox(owner="acme") as sandbox, ExitStack() as stack:
         print(paint.dim(f"A sandbox serves the platform on {sandbox.registry_url}"))

@@ -51,10 +51,16 @@ _NOT_JOINED = (
 # Characters that would end an operator's value early, for the platform knows no escape.
 _RANGES = (Operator.AT_LEAST, Operator.MORE_THAN, Operator.AT_MOST, Operator.LESS_THAN)
 _PARTING = {
-    **dict.fromkeys((*_RANGES, Operator.BETWEEN, Operator.NOT_BETWEEN), "/"),
-    Operator.STARTS_WITH: "*",
-    Operator.ENDS_WITH: "*",
+    **dict.fromkeys((*_RANGES, Operator.BETWEEN, Operator.NOT_BETWEEN), ("/", "||", "&&")),
+    Operator.STARTS_WITH: ("*", "||", "&&"),
+    Operator.ENDS_WITH: ("*", "||", "&&"),
+    # `||` parts before `&&` does: all_of("a||b", "c") would be a, or b and c.
+    Operator.ALL_OF: ("||",),
 }
+# With these a leading `!` keeps its place inside the value; `==` sends what 4.4.0 sent, wire forms included.
+_MAY_BEGIN_WITH_NOT = frozenset({Operator.EQUAL, Operator.ENDS_WITH})
+# What has nothing else would go out as `<object at 0x...>`; the numbers of Python have nothing else either.
+_NO_TEXT: Any = object.__str__
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +255,16 @@ class Field:
         alone = operator in {Operator.EXISTS, Operator.NOT_EXISTS}
         if not (written or alone) or not all(written):
             raise CriteriaError(f"{operator.name.lower()} needs a value for {self.name!r}: an empty one asks nothing")
-        if operator.joins and any(operator.value in value for value in written):
-            raise CriteriaError(f"{self.name!r}: a value in a list cannot hold {operator.value!r}, it parts the list")
-        for parting in _PARTING.get(operator, ""):
+        if operator.joins and tuple(operator.write(written).split(operator.value)) != written:
+            parting = operator.value
+            raise CriteriaError(
+                f"{self.name!r}: a value in a list cannot hold {parting!r} or end in {parting[0]!r}, it parts the list"
+            )
+        if operator not in _MAY_BEGIN_WITH_NOT and any(value.startswith("!") for value in written):
+            raise CriteriaError(
+                f"{self.name!r}: this operator cannot carry a value that begins with '!', which means 'not'"
+            )
+        for parting in _PARTING.get(operator, ()):
             if any(parting in value for value in written):
                 raise CriteriaError(f"{self.name!r}: this operator cannot carry a value with {parting!r} in it")
         return Filter(self.name, operator, written)
@@ -265,25 +278,40 @@ def field(name: str) -> Field:
 def wire_value(value: Any) -> str:
     """A value as the platform writes it: UTC timestamps with milliseconds, ISO 8601 durations, `true` and `false`.
 
+    A member of an enum stands for its value, unless it has a text of its own.
+
     Raises:
-        CriteriaError: `value` is None, a list or the like, or a datetime without a time zone.
+        CriteriaError: `value` is None, a list or the like, something without a text, or a datetime without a time zone
+            or without a place in UTC's years 1 to 9999.
     """
+    if isinstance(value, enum.Enum) and type(value).__str__ is enum.Enum.__str__:
+        value = value.value
     if value is None:
         raise CriteriaError("None is no value to filter by")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise CriteriaError(f"{value.isoformat()} has no time zone: say which, e.g. with tzinfo=timezone.utc")
-        utc = value.astimezone(UTC)
-        return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+        return _timestamp(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
         return _duration(value)
     if isinstance(value, Iterable) and not isinstance(value, str):
         raise CriteriaError(f"{value!r:.80} is not one value: any_of asks for one of several")
+    if not isinstance(value, int | float) and type(value).__str__ is _NO_TEXT:
+        raise CriteriaError(f"{value!r:.80} is no value to filter by: give a text, a number, a bool or a time")
     return str(value)
+
+
+def _timestamp(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise CriteriaError(f"{value.isoformat()} has no time zone: say which, e.g. with tzinfo=timezone.utc")
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError as error:
+        raise CriteriaError(f"{value.isoformat()} is not within the years 1 to 9999 in UTC", error) from error
+    # Not by %Y, which on Linux writes the year 1 as 1.
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _duration(value: timedelta) -> str:

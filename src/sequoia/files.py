@@ -5,16 +5,18 @@ A file that is written whole has its name when all of it is on disk; until then,
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["BLANK", "UTF_16", "not_utf8", "whole"]
+__all__ = ["BLANK", "UTF_16", "not_utf8", "temporary", "whole"]
 
 BLANK = b"\xef\xbb\xbf \t\r\n"
 """The bytes around JSON that are no part of it: blanks, and the byte order mark that editors on Windows write."""
@@ -22,6 +24,7 @@ BLANK = b"\xef\xbb\xbf \t\r\n"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """How a file begins that is UTF-16, which editors and shells on Windows write."""
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIVATE = 0o600
 _ANY = 0o666  # less what the umask takes away, as for every new file
 
@@ -36,6 +39,22 @@ def not_utf8(text: bytes) -> str | None:
     except UnicodeDecodeError as error:
         return f"it is not UTF-8, by its byte {error.start + 1:,} (0x{text[error.start]:02x}): {advice}"
     return None
+
+
+@contextmanager
+def temporary() -> Iterator[None]:
+    """Say of a temporary file which has no room where it is: it is another disk, as a rule, than what is written to.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f"{error.strerror} in the temporary folder {tempfile.gettempdir()}: set TMPDIR to one with more room"
+        raise OSError(error.errno, where) from error
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def linked_resources(answer: Answer, name: str) -> list[dict[str, Any]]:
         raise error
     linked = _object(_object(answer.data).get("linked"))
     if name not in linked:
-        if not _object(answer.data).get(answer.call.key or ""):
+        if not _object(answer.data).get(answer.key or ""):
             return []
         there = ", ".join(sorted(linked)) or "none"
         raise CriteriaError(f"{name!r} is not among the linked resources ({there}): include it in the criteria")
@@ -113,8 +113,9 @@ def linked_starts(answer: Answer, name: str) -> Iterator[str]:
     is not the `request` of another one.
     """
     entries = _entries(answer, name)
-    made = {_question(entry.get("request")) for entry in entries}
     links = dict.fromkeys(str(entry["continue"]) for entry in entries if entry.get("continue"))
+    # Mostly there is no link, and then nothing needs to be read.
+    made = {_question(entry.get("request")) for entry in entries} if links else set()
     return (link for link in links if _question(link) not in made)
 
 

@@ -94,4 +94,4 @@ def renewals(key: TokenKey) -> Renewals[threading.Lock]:
 
 def own_renewals() -> Renewals[AbstractContextManager[bool]]:
     """Those of a client whose token nobody else uses; the lock is reentrant, so that `OwnToken` notices a circle."""
-    return Renewals(threading.RLock(), bool, threading.get_ident)
+    return Renewals(threading.RLock(), lambda: False, threading.get_ident)

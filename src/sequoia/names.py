@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
-__all__ = ["encode_ref", "json_key", "suggestion", "url_segment"]
+__all__ = ["encode_deleted", "encode_ref", "json_key", "suggestion", "url_segment"]
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -44,6 +44,22 @@ def encode_ref(ref: str) -> str:
         return quote(ref, safe=":")
     except UnicodeEncodeError as error:
         raise ValueError(f"{ref!r} is no reference: it cannot be encoded as UTF-8") from error
+
+
+def encode_deleted(ref: str) -> str:
+    """The same for a resource that is to be deleted.
+
+    A service answers that what is not there has been deleted, so a slip must be found here.
+
+    Raises:
+        TypeError: `ref` is no string.
+        ValueError: It is not of the form `owner:name`.
+    """
+    encoded = encode_ref(ref)
+    owner, _, name = ref.partition(":")
+    if not (owner and name) or ":" in name:
+        raise ValueError(f"{ref!r} is no reference: expected 'owner:name'")
+    return encoded
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

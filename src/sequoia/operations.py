@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -16,10 +16,11 @@ from msgspec.structs import replace
 
 from sequoia.calls import Answer, Call, Expects, is_idempotent
 from sequoia.criteria import Criteria, Params
-from sequoia.descriptor import ResourceType
+from sequoia.descriptor import Descriptor, ResourceType
 from sequoia.error import DecodeError, HttpError, NotMatchingVersion
-from sequoia.names import encode_ref, json_key, url_segment
-from sequoia.payload import NO_JSON, as_json, check_reference, check_whole, encode, have_identity, resources_of
+from sequoia.jsonable import NO_JSON, as_json
+from sequoia.names import encode_deleted, encode_ref, json_key, url_segment
+from sequoia.payload import check_reference, check_whole, encode, have_identity, identified, resources_of
 from sequoia.urls import Params as QueryParams
 from sequoia.urls import check_http_url, query_value, with_query
 
@@ -68,6 +69,12 @@ class ResourcePath(msgspec.Struct, frozen=True):
             )
         return cls(resource.hyphenated_plural_name, resource.plural_name)
 
+    def found(self, descriptor: Descriptor) -> ResourceType | None:
+        """What its service says about it, also where `of` took it for another name in JSON; None for nothing."""
+        resources = descriptor.resourcefuls
+        by_url = (one for one in resources.values() if one.hyphenated_plural_name == self.segment)
+        return resources.get(self.key) or next(by_url, None)
+
     @property
     def url(self) -> str:
         """The collection, relative to the service's location."""
@@ -85,6 +92,8 @@ class ResourcePath(msgspec.Struct, frozen=True):
         self, owner: str | None, criteria: Criteria | None, fields: Iterable[str] | None, query_string: str | None
     ) -> Call:
         """`GET <collection>?...`; an owner in `query_string` wins over the argument."""
+        if query_string is not None and not isinstance(query_string, str):
+            raise TypeError(f"query_string must be a text such as 'withType=movie', not {query_string!r:.80}")
         params = _params(criteria)
         if query_value(f"?{(query_string or '').lstrip('?&')}", "owner") is None:
             params |= _owner(owner)
@@ -94,7 +103,7 @@ class ResourcePath(msgspec.Struct, frozen=True):
 
     def store(self, owner: str | None, value: Any) -> Call:
         """`POST <collection>/`: creates or wholly replaces. Repeatable where every resource has a ref or a name."""
-        resources = resources_of(value, self.key)
+        resources = identified(resources_of(value, self.key))
         url = with_query(f"{self.url}/", _owner(owner))
         return self._call("POST", url, encode(resources, self.key), repeatable=have_identity(resources))
 
@@ -136,7 +145,8 @@ class ResourcePath(msgspec.Struct, frozen=True):
     def delete(self, owner: str | None, refs: Refs) -> list[Call]:
         """`DELETE <collection>/<ref>,<ref>...`; never without a ref."""
         return [
-            self._call("DELETE", with_query(f"{self.url}/{path}", _owner(owner))) for path in _paths(refs, "delete")
+            self._call("DELETE", with_query(f"{self.url}/{path}", _owner(owner)))
+            for path in _paths(refs, "delete", encode_deleted)
         ]
 
     def _call(  # noqa: PLR0913 - what a call may differ in
@@ -160,13 +170,14 @@ class BusinessPath(msgspec.Struct, frozen=True):
 
     template: str
 
-    def call(self, method: str, values: Mapping[str, Any], params: QueryParams | None, body: Any = None) -> Call:
+    def call(self, method: str, values: Mapping[str, Any], params: QueryParams | str | None, body: Any = None) -> Call:
         """The call to the path with `values` filled in, each percent-encoded.
 
         Args:
             method: HTTP method.
             values: What `$name` stands for; None for not given.
-            params: Query parameters, put at the end; `$params` in a template, as 4.4.0 wants it, stands for nothing.
+            params: Query parameters, put at the end, or a query string; `$params` in a template, as 4.4.0 wants it,
+                stands for nothing.
             body: JSON text, or anything that can be made JSON; None for no body.
 
         Raises:
@@ -182,7 +193,8 @@ class BusinessPath(msgspec.Struct, frozen=True):
             raise ValueError(
                 f"the business endpoint {self.template!r} does not lead to {path!r}: a segment is all dots"
             )
-        url = with_query(f"/{path.removeprefix('/')}", params or {})
+        url = f"/{path.removeprefix('/')}"
+        url = with_query(url, {}, params) if isinstance(params, str) else with_query(url, params or {})
         return Call(method, url, body=json_body(body), repeatable=method == "GET")
 
 
@@ -192,13 +204,14 @@ def any_call(  # noqa: PLR0913 - what a request consists of
     *,
     params: QueryParams | None,
     json: Any,
-    content: bytes | str | None,
+    content: bytes | bytearray | memoryview | str | None,
     headers: Mapping[str, str] | None,
 ) -> Call:
     """The call of `Client.request`, whose arguments these are; a POST or a PATCH is not repeatable.
 
     Raises:
         ValueError: The URL is not absolute, the method or a header is none, or there are both `json` and `content`.
+        TypeError: The content is no text and no bytes.
     """
     check_http_url(url, "url")
     if not isinstance(method, str) or not _TOKEN.fullmatch(method):
@@ -210,6 +223,11 @@ def any_call(  # noqa: PLR0913 - what a request consists of
             raise ValueError(f"{name!r} is no name of a header")
         if not isinstance(value, str) or _CONTROL.search(value) or value != value.strip():
             raise ValueError(f"the header {name!r} must be text without control characters, or blanks around it")
+    if isinstance(content, bytearray | memoryview):
+        content = bytes(content)
+    elif content is not None and not isinstance(content, str | bytes):
+        # A stream could be sent once, and a request may have to be sent again.
+        raise TypeError(f"content must be text or bytes, not {content!r:.80}: read it first")
     body = content.encode() if isinstance(content, str) else content
     return Call(
         method.upper(),
@@ -233,7 +251,7 @@ def combined(answers: Sequence[Answer]) -> Answer:
     parts = [answer.data for answer in answers if isinstance(answer.data, dict)]
     if not parts:
         return last
-    key = last.call.key
+    key = next((key for one in answers if one.data and (key := one.key) in one.data), None) or last.call.key
     data: dict[str, Any] = {**parts[0], key: [one for part in parts for one in _listed(part, key)]}
     if any("linked" in part for part in parts):
         linked = [found for part in parts if isinstance(found := part.get("linked"), dict)]
@@ -276,16 +294,16 @@ def _distinct(items: Iterable[Any]) -> list[Any]:
     return [item for item in items if (mark := msgspec.json.encode(item)) not in seen and not seen.add(mark)]  # type: ignore[func-returns-value]
 
 
-def _paths(refs: Refs, what: str) -> list[str]:
+def _paths(refs: Refs, what: str, encoded: Callable[[str], str] = encode_ref) -> list[str]:
     """Encoded refs, comma-separated, in as many paths as the bounds of a URL ask for."""
-    if not isinstance(refs, Iterable):
-        raise TypeError(f"{what} needs a ref, such as 'owner:name', or a list of refs, not {refs!r}")
+    if not isinstance(refs, Iterable) or isinstance(refs, Mapping):  # a resource would be a list of its fields' names
+        raise TypeError(f"{what} needs a ref, such as 'owner:name', or a list of refs, not {refs!r:.80}")
     given = [refs] if isinstance(refs, str) else list(refs)
     if not given:
         raise ValueError(f"{what} needs at least one ref; nothing was sent")
     paths: list[str] = []
     group: list[str] = []
-    for ref in map(encode_ref, given):
+    for ref in map(encoded, given):
         if group and (len(group) == REFS_A_CALL or sum(map(len, group)) + len(group) + len(ref) > PATH_BYTES):
             paths.append(",".join(group))
             group = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, is_typeddict
+from typing import Any, Generic, NamedTuple, TypeVar, is_typeddict
 
 import msgspec
 
-from sequoia.calls import Answer, decode_json
+from sequoia.calls import Answer, decode_json, main_key
 from sequoia.checkpoint import LONGEST_REF
 from sequoia.error import DecodeError
 from sequoia.urls import without_user_info
@@ -30,6 +30,27 @@ class Stamp(msgspec.Struct, frozen=True):
 class _Meta(msgspec.Struct):
     following: Any = msgspec.field(default=None, name="continue")
     next: Any = None
+
+
+class _Decoders(NamedTuple):
+    """What decodes pages whose resources are under one name.
+
+    Attributes:
+        key: The name.
+        page: With the resources as the caller wants them.
+        raw: With each in its bytes.
+        stamps: With the stamp of each.
+    """
+
+    key: str
+    page: Callable[[bytes], Any]
+    raw: Callable[[bytes], Any]
+    stamps: Callable[[bytes], Any]
+
+    @classmethod
+    def of(cls, key: str, kind: Any) -> _Decoders:
+        """Those for resources of this kind under `key`."""
+        return cls(key, _page_decoder(key, kind), _page_decoder(key, msgspec.Raw), _page_decoder(key, Stamp))
 
 
 @dataclasses.dataclass(slots=True)
@@ -74,9 +95,8 @@ class PageReader(Generic[T]):
         elif model is not None:
             kind = _checked(model)
         self._validate = _validator(model) if model is not None else None
-        self._decode = _page_decoder(key, kind)
-        self._decode_raw = _page_decoder(key, msgspec.Raw)
-        self._decode_stamps = _page_decoder(key, Stamp)
+        self._kind = kind
+        self._decoders = _Decoders.of(key, kind)
 
     def read(self, answer: Answer) -> Page[T]:
         """The page in an answer whose body was not decoded.
@@ -87,10 +107,15 @@ class PageReader(Generic[T]):
         if answer.raw.status_code == 204:
             return Page([], None, b"")
         body = answer.raw.content
+        decoders = self._decoders  # another worker may change them
         try:
-            page = self._decode(body)
+            page = decoders.page(body)
         except _BROKEN as error:
-            raise self._explained(answer, error) from error
+            key = _key_in(body, decoders.key)
+            if key == decoders.key:
+                raise self._explained(answer, error) from error
+            self._decoders = _Decoders.of(key, self._kind)  # for the pages to come as well
+            return self.read(answer)
         items = page.resources if self._finish is None else self._finish(page.resources)
         return Page(items, page.meta.following or page.meta.next or None, body)
 
@@ -99,9 +124,9 @@ class PageReader(Generic[T]):
         if not body:
             return []
         try:
-            found: list[Stamp] = self._decode_stamps(body).resources
+            found: list[Stamp] = self._decoders.stamps(body).resources
         except msgspec.ValidationError:  # a ref or a time that is no text: as good as none
-            return [Stamp()] * len(self._decode_raw(body).resources)
+            return [Stamp()] * len(self._decoders.raw(body).resources)
         return found
 
     def refs(self, body: bytes) -> list[str] | None:
@@ -129,7 +154,7 @@ class PageReader(Generic[T]):
         decode_json(body, answer.call)  # what is no JSON at all is told as everywhere else
         if self._validate is not None:
             try:
-                found = self._decode_raw(body).resources
+                found = self._decoders.raw(body).resources
             except _BROKEN:
                 found = []
             for raw in found:
@@ -152,6 +177,14 @@ class PageReader(Generic[T]):
 def _page_decoder(key: str, kind: Any) -> Callable[[bytes], Any]:
     resources: tuple[str, Any, Any] = ("resources", list[kind], msgspec.field(name=key))
     return msgspec.json.Decoder(msgspec.defstruct("Page", [("meta", _Meta), resources])).decode
+
+
+def _key_in(body: bytes, key: str) -> str:
+    """The name under which a page has its resources, see `main_key`; `key` where it is no page at all."""
+    try:
+        return main_key(msgspec.json.decode(body), key) or key
+    except _BROKEN:
+        return key
 
 
 def _is_pydantic(model: Any) -> bool:

@@ -74,6 +74,7 @@ class PasswordLogin(Grant):
     """
 
     options = "username, password and directory"
+    whose = "the user's"
 
     def __init__(self, token_url: str, user: User, store: TokenStore) -> None:
         super().__init__(TokenKey(token_url, user.name, _digest(user.password)), store)
@@ -97,6 +98,7 @@ class PasswordGrant(Grant):
     """
 
     options = "username, password and directory, and grant_client_id and grant_client_secret"
+    whose = "the user's or the client's"
 
     def __init__(self, token_url: str, user: User, client_id: str, client_secret: str, store: TokenStore) -> None:
         super().__init__(TokenKey(token_url, user.name, _digest(user.password, client_id, client_secret)), store)

@@ -12,9 +12,9 @@ from sequoia.calls import Call
 from sequoia.descriptor import ResourceType
 from sequoia.drafts import draft_change
 from sequoia.error import ClientError, DecodeError, HttpError, ReferencesMismatchException
+from sequoia.jsonable import NO_JSON, as_json
 from sequoia.names import encode_ref
 from sequoia.operations import ResourcePath, version_conflict
-from sequoia.payload import NO_JSON, as_json
 from sequoia.validation import HISTORY, fields_of
 
 __all__ = ["Changes", "Patch", "merged"]
@@ -89,7 +89,7 @@ class Patch:
             DecodeError: It has no version.
             NotMatchingVersion: An earlier update may or may not have gone through, and must not be applied twice.
             ReferencesMismatchException: The changes make it another resource.
-            ValueError: What the function gave back is not the changed resource.
+            TypeError, ValueError: What the function gave back is not the changed resource.
         """
         version = found.get("version")
         if not isinstance(version, str) or not version:

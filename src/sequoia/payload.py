@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from sequoia.error import InvalidResource, ReferencesMismatchException
+from sequoia.jsonable import NO_JSON, as_json, plain
 
 __all__ = [
-    "NO_JSON",
     "Encoded",
-    "as_json",
     "check_reference",
     "check_whole",
     "encode",
     "encoded_resource",
     "have_identity",
+    "identified",
     "resource_of",
     "resources_of",
 ]
 
-NO_JSON = (TypeError, ValueError, OverflowError, RecursionError)
-"""What `as_json` raises for a value that JSON cannot hold."""
-
-_WITHOUT_PARTS = frozenset({str, int, bool, type(None)})
-_CONTAINERS = frozenset({dict, list, tuple})
 # What only the service sets: a resource that has one of these was read.
 _SET = ("createdAt", "createdBy", "updatedAt", "updatedBy", "version")
 # What every resource has that was read as a whole.
@@ -41,7 +35,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         body: Its JSON.
-        ref: Its reference, as far as it says so itself.
+        ref: Its reference, as far as it says so itself: that of its owner and name.
         repeatable: Whether it says which resource it is, so that storing it twice stores it once.
     """
 
@@ -101,24 +95,6 @@ def resource_of(value: Any, key: str) -> dict[str, Any]:
     return resources[0]
 
 
-def as_json(value: Any, *, order: Literal["sorted"] | None = None) -> bytes:
-    """The JSON of a value.
-
-    Args:
-        value: Anything that msgspec encodes.
-        order: `sorted` for one spelling of equal values.
-
-    Raises:
-        ValueError, TypeError, OverflowError, RecursionError: It holds what JSON cannot, such as NaN.
-    """
-    body = msgspec.json.encode(value, order=order)
-    # NaN and infinity become null without a word, and a store would then delete what was there. A look at the body is
-    # all that this costs where there is no null.
-    if b"null" in body and (found := _not_finite(value)) is not None:
-        raise ValueError(f"{found}, a number that JSON does not have: leave it out")
-    return body
-
-
 def encode(resources: list[dict[str, Any]], key: str) -> bytes:
     """The body that carries `resources`.
 
@@ -131,16 +107,22 @@ def encode(resources: list[dict[str, Any]], key: str) -> bytes:
         raise ValueError(f"cannot make JSON of the {key}: {error}") from error
 
 
+def identified(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The resources, those without a name with the one in their ref, as far as `_named_by_ref` allows that."""
+    return [{**one, "name": name} if (name := _named_by_ref(one)) else one for one in resources]
+
+
 def have_identity(resources: list[dict[str, Any]]) -> bool:
-    """Whether every resource says which one it is, so that storing it twice stores it once."""
-    return all(resource.get("ref") or resource.get("name") for resource in resources)
+    """Whether every resource that is sent says which one it is, so that storing it twice stores it once."""
+    return all(resource.get("name") for resource in resources)
 
 
 def encoded_resource(value: Any) -> Encoded:
     """One resource, encoded once.
 
     Args:
-        value: A dict, a model (msgspec, dataclass, attrs, pydantic) or JSON, as text or bytes, which stays as it is.
+        value: A dict, a model (msgspec, dataclass, attrs, pydantic) or JSON, as text or bytes, which stays as it is but
+            for a name, see `identified`.
 
     Raises:
         InvalidResource: It cannot be made JSON, is no resource, or is the part of one that a read with `fields` gave:
@@ -149,6 +131,9 @@ def encoded_resource(value: Any) -> Encoded:
     try:
         body = _json_of(value)
         head = value if isinstance(value, dict) else msgspec.to_builtins(_head(body))
+        if not head.get("name") and (named := _named_by_ref(head)):
+            body = msgspec.json.encode({**msgspec.json.decode(body, type=dict[str, msgspec.Raw]), "name": named})
+            head = {**head, "name": named}
     except msgspec.ValidationError as error:
         raise InvalidResource(f"a resource is a JSON object, not {body[:80]!r}", error) from error
     except NO_JSON as error:
@@ -158,9 +143,26 @@ def encoded_resource(value: Any) -> Encoded:
             f"it was read with only some of its fields, and storing it would delete the others: {', '.join(missing)} "
             f"missing, which every resource has. Read it whole, or take {', '.join(_SET)} out of a new one"
         )
-    ref, owner, name = (head.get(one) for one in ("ref", "owner", "name"))
-    derived = f"{owner}:{name}" if isinstance(owner, str) and isinstance(name, str) else None
-    return Encoded(body, ref if isinstance(ref, str) else derived, bool(ref or name))
+    ref, owner, name = head.get("ref"), head.get("owner"), head.get("name")
+    if not name:
+        return Encoded(body, None, repeatable=False)
+    if isinstance(owner, str) and isinstance(name, str):
+        ref = owner + ":" + name  # which takes a member of an enum for its value
+    return Encoded(body, ref if isinstance(ref, str) else None, repeatable=True)
+
+
+def _named_by_ref(resource: Mapping[str, Any]) -> str | None:
+    """The name in the ref of a resource that has none of its own.
+
+    The service goes by owner and name, and sets the ref: for a resource without a name it would make up one, and each
+    time another one. None where the ref is none or contradicts the owner; and for a resource that was read, as what
+    only the service sets shows: whoever left its name out wants a copy, or has not read all of it.
+    """
+    ref, owner = resource.get("ref"), resource.get("owner")
+    if resource.get("name") or not isinstance(ref, str) or not resource.keys().isdisjoint(_SET):
+        return None
+    of, _, name = ref.partition(":")
+    return name if of and ":" not in name and (owner or of) == of else None
 
 
 def _json_of(value: Any) -> bytes:
@@ -172,34 +174,6 @@ def _json_of(value: Any) -> bytes:
         value.decode()  # what `_head` passes over is not looked at otherwise
         return bytes(value)
     return as_json(_plain(value))
-
-
-def _not_finite(value: Any) -> str | None:
-    """Where in a value NaN or infinity is, and which of them; None if there is none."""
-    pending: list[Any] = [[value]]
-    for one in pending:  # it grows meanwhile
-        for item in one.values() if type(one) is dict else one:
-            kind = type(item)
-            if kind in _WITHOUT_PARTS or (kind is float and math.isfinite(item)):
-                continue
-            if kind not in _CONTAINERS:  # such a number, or something that only msgspec can look into
-                # The hook is asked about `msgspec.Raw` alone, which is JSON already.
-                return _place([msgspec.to_builtins(value, enc_hook=lambda _: None)])
-            pending.append(item)
-    return None
-
-
-def _place(plain: list[Any]) -> str | None:
-    """The same of something that is made of dicts and lists alone."""
-    pending: list[tuple[str, Any]] = [("", plain)]
-    for path, one in pending:  # it grows meanwhile
-        for key, item in one.items() if isinstance(one, dict) else enumerate(one):
-            place = f"{path}.{key}" if isinstance(one, dict) else f"{path}[{key}]"
-            if isinstance(item, float) and not math.isfinite(item):
-                return f"{place.removeprefix('[0]').removeprefix('.') or 'it'} is {item}"
-            if isinstance(item, dict | list | tuple):
-                pending.append((place, item))
-    return None
 
 
 def check_reference(resource: Mapping[str, Any], ref: str) -> None:
@@ -254,9 +228,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if hasattr(value, "model_dump"):  # pydantic, which the SDK does not depend on
-        return value.model_dump(mode="json", by_alias=True, exclude_none=True)
     try:
-        return msgspec.to_builtins(value)
-    except TypeError as error:
+        return plain(value)
+    except NO_JSON as error:
         raise ValueError(f"cannot make JSON of {type(value).__name__}: {error}") from error

@@ -12,7 +12,7 @@ from typing import Any
 from sequoia.calls import Answer
 from sequoia.descriptor import Descriptor, Relationship
 from sequoia.error import DecodeError, ResourceNotFound
-from sequoia.linked import linked_error
+from sequoia.linked import linked_error, linked_starts
 
 __all__ = ["Resolution"]
 
@@ -37,21 +37,23 @@ class Resolution:
         self._descriptor = descriptor
         self._resource = resource
         self._warned: set[str] = set()
+        self._cut: set[str] = set()
 
     def __call__(self, answer: Answer) -> list[Resource] | None:
         """The main resources, each with what it includes under the relationship's name.
 
-        A relationship that cannot be resolved is None on every resource, and a warning in the log says why.
+        A relationship that cannot be resolved is None on every resource, and a warning in the log says why. One says
+        so, too, where more resources are linked than came with the page, for only these are attached.
 
         Raises:
             DecodeError: A main resource is no JSON object.
         """
         data = answer.data if isinstance(answer.data, dict) else {}
-        parents = data.get(answer.call.key or "")
+        parents = data.get(answer.key or "")
         if not isinstance(parents, list):
             return None
         if not all(isinstance(parent, dict) for parent in parents):
-            raise DecodeError(f"a resource in the answer's {answer.call.key!r} is no JSON object")
+            raise DecodeError(f"a resource in the answer's {answer.key!r} is no JSON object")
         linked = data.get("linked")
         models = [dict(parent) for parent in parents]
         join = _Join(self._descriptor, self._relationships(), linked if isinstance(linked, dict) else {}, parents)
@@ -61,6 +63,7 @@ class Resolution:
                 if failure is not None:
                     raise _UnresolvableError(str(failure))
                 children: Iterable[list[Resource] | None] = join.children(name)
+                self._warn_of_a_cut(answer, name)
             except _UnresolvableError as reason:
                 self._warn(name, reason)
                 children = [None] * len(models)
@@ -73,6 +76,13 @@ class Resolution:
         if name not in self._warned:
             self._warned.add(name)
             _log.warning("%s: %s cannot be attached: %s", self._resource, name, reason)
+
+    def _warn_of_a_cut(self, answer: Answer, name: str) -> None:
+        """Say once that a relationship's resources go on behind the page, where they do."""
+        if name not in self._cut and any(linked_starts(answer, name)):
+            self._cut.add(name)
+            message = "%s: only the %s that came with the page are attached, and there are more: linked(%r) reads all"
+            _log.warning(message, self._resource, name, name)
 
     def _relationships(self) -> Mapping[str, Relationship]:
         try:

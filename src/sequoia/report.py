@@ -10,7 +10,7 @@ import msgspec
 
 from sequoia.dead_letters import replaced_whole
 from sequoia.error import ClientError, HttpError, RequestError, too_deep
-from sequoia.payload import NO_JSON, as_json
+from sequoia.jsonable import NO_JSON, as_json
 
 __all__ = ["BulkReport", "Result", "report_of", "untold"]
 

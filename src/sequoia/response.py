@@ -50,9 +50,9 @@ class Response:
         if answer.call.key is None:
             # The type is that of the usual case: nobody should have to rule out None on a page of contents.
             return None  # type: ignore[return-value]
-        found = answer.data.get(answer.call.key, []) if answer.data else []
+        found = answer.data.get(answer.key, []) if answer.data else []
         if not isinstance(found, list):
-            raise DecodeError(f"the answer's {answer.call.key!r} is not a list: {found!r:.80}")
+            raise DecodeError(f"the answer's {answer.key!r} is not a list: {found!r:.80}")
         return found
 
     @property
@@ -131,7 +131,11 @@ class Response:
 
     @cached_property
     def model(self) -> list[Resource] | None:
-        """The resources with their included resources attached, as copies; None without `model_resolution`."""
+        """The resources with their included resources attached, as copies; None without `model_resolution`.
+
+        Attached is what came with this answer. A service sends a bounded number of linked resources along; where there
+        are more, a warning in the log says so once for each browse, and its `linked(name)` reads all of them.
+        """
         answer = self._answer  # a browse knows the resolver with its first page
         return self._resolver(answer) if self._resolver else None
 
@@ -148,8 +152,8 @@ class Response:
 
     def __repr__(self) -> str:
         answer = self._answer
-        found = answer.data.get(answer.call.key) if isinstance(answer.data, dict) and answer.call.key else None
-        number = f" {answer.call.key}={len(found)}" if isinstance(found, list) else ""
+        found = answer.data.get(answer.key) if isinstance(answer.data, dict) and answer.key else None
+        number = f" {answer.key}={len(found)}" if isinstance(found, list) else ""
         return f"<{type(self).__name__} {answer.raw.status_code}{number}>"
 
 

@@ -170,6 +170,7 @@ class Tries:
         self._repeatable = repeatable or policy.unsafe
         self._started = clock.monotonic()
         self._waits: WaitGenerator | None = None
+        self._sends = True
 
     def begin(self) -> None:
         """A try begins. The time before the first one, spent waiting for its turn, does not count."""
@@ -209,16 +210,27 @@ class Tries:
     def _wait(self, outcome: object) -> float | None:
         """The next value of the wait generator with its jitter; None when it has come to its end."""
         try:
-            if self._waits is None:
-                self._waits = self._policy.waits()
-                next(self._waits)  # a wait generator of `backoff` yields nothing of use before it is sent something
-            value = float(self._waits.send(outcome))
+            value = float(self._generated(outcome))
         except StopIteration:
             return None
         jitter = self._policy.jitter
         if jitter is True:
             return value * self._clock.random()
         return jitter(value) if callable(jitter) else value
+
+    def _generated(self, outcome: object) -> Any:
+        """What the wait generator yields next.
+
+        Since backoff 2 it yields None before it is sent anything; one for the backoff of 4.4.0, which sends nothing,
+        begins with its first wait.
+        """
+        if self._waits is None:
+            self._waits = self._policy.waits()
+            first = next(self._waits)
+            self._sends = first is None
+            if first is not None:
+                return first
+        return self._waits.send(outcome if self._sends else None)
 
 
 def retry_after_seconds(value: str | None, now: float) -> float | None:

@@ -86,6 +86,18 @@ class Sender:
         self._credential = credential
         self._wary = frozenset({origin(url)})
 
+    def check_authorization(self, call: Call) -> None:
+        """Refuse an `Authorization` of the caller's own where the client's token goes: one of them would get lost.
+
+        Raises:
+            ValueError: There is one.
+        """
+        if call.header("authorization") is not None and self.holds_secret and self._trusts(call.url):
+            raise ValueError(
+                "this request has an Authorization of its own, and would carry the client's token as well: leave the "
+                "header out, or send it with a client of auth_type=AuthType.NO_AUTH"
+            )
+
     @property
     def holds_secret(self) -> bool:
         """Whether requests carry a token."""
@@ -96,6 +108,7 @@ class Sender:
         strategy: Mapping[str, Any] | None = None,
         empty_rule: EmptyRule | None = None,
         task: Task = REQUEST,
+        correlation_id: str | None = None,
     ) -> Operation:
         """A new operation, with a correlation id of its own.
 
@@ -103,14 +116,15 @@ class Sender:
             strategy: Replaces the client's retry policy.
             empty_rule: The same for its rule for empty results.
             task: What the operation does.
+            correlation_id: The caller's own; None, or an empty one, for one that is made.
 
         Raises:
             ClientError: The client is that of another process; said here, before any lock is waited for.
         """
         self.channels.check_process()
         policy = self._policy.for_call(strategy, empty_rule)
-        correlation_id = self.settings.new_correlation_id()
-        return Operation(correlation_id, policy, task=task, trace=self._telemetry.trace())
+        own = correlation_id or self.settings.new_correlation_id()
+        return Operation(own, policy, task=task, trace=self._telemetry.trace())
 
     def send(self, call: Call, operation: Operation) -> Answer:
         """Send a call until it is answered, or until the policy gives up.
@@ -306,7 +320,7 @@ class Sender:
         try:
             answer = self.send(renewal, own)
         except HttpError as error:
-            refused_grant = refusal(error, self._credential.options)
+            refused_grant = refusal(error, self._credential.options, self._credential.whose)
             if refused_grant is None:
                 raise
             raise refused_grant from error

@@ -28,6 +28,7 @@ __all__ = ["ClientOptions", "Settings"]
 
 DEFAULT_CONTENT_TYPE = "application/vnd.piksel+json"
 DEFAULT_TIMEOUT = 240.0
+LONGEST_TIMEOUT = 1_000_000  # seconds, which is over eleven days; what lasts for 25 no system can wait for
 DEFAULT_MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 _PROXIES = 'proxies must be a dict such as {"https": "http://proxy.example.com:3128"}'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -90,7 +91,8 @@ class Settings:
         content_type: Value of both `Content-Type` and `Accept`.
         backoff_strategy: Retry policy of every request, see `RetryPolicy`.
         request_timeout: Seconds for each phase of a request (a free connection, connecting, sending, each wait for more
-            of the answer), or an `httpx2.Timeout`. The whole request may take as long as all four phases together.
+            of the answer), 1,000,000 at most, or an `httpx2.Timeout`. The whole request may take as long as all four
+            phases together.
         proxies: `{"http": url, "https": url}`; None follows the environment, `{}` uses none.
         user_agent: Put in front of the SDK's own.
         correlation_id: `X-Correlation-ID` of every request.
@@ -99,7 +101,8 @@ class Settings:
         model_resolution: Whether `response.model` carries included resources on their parents.
         check: Whether a criteria is held against the service's descriptor before it is sent. True reads the descriptor
             if need be, and raises a `CriteriaError` for what it says cannot be answered; `"warn"` logs a warning where
-            the descriptor is known already, and sends the query; False does nothing.
+            the descriptor is known already, and sends the query; False does nothing. Where the descriptor cannot be
+            read, a warning is logged and the query is sent.
         adapters: `(url_prefix, adapter)` pairs; the longest prefix wins.
         verify: True, an `ssl.SSLContext`, or the path of a CA bundle.
         http2: Speak HTTP/2 where the server does (needs the extra `http2`).
@@ -168,7 +171,7 @@ class Settings:
         self._check_credentials()
         for name in ("content_type", "user_agent", "correlation_id", "user_id", "application_id"):
             _check_header(name, getattr(self, name))
-        if self.check not in (True, False, "warn"):
+        if not (isinstance(self.check, bool) or self.check == "warn"):
             raise ValueError(f"check must be True, False or 'warn', not {self.check!r}")
         self._check_transport()
         self._check_pace()
@@ -244,9 +247,13 @@ class Settings:
         """The time that a request may take, in seconds for each of its phases."""
         given = DEFAULT_TIMEOUT if self.request_timeout is None else self.request_timeout
         if isinstance(given, httpx2.Timeout):
+            if any(seconds is not None and seconds > LONGEST_TIMEOUT for seconds in given.as_dict().values()):
+                raise ValueError(f"a phase of request_timeout lasts {LONGEST_TIMEOUT:,} seconds at most, or None")
             return given
-        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < float("inf"):
-            raise ValueError(f"request_timeout must be a number of seconds above 0, not {given!r}")
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given <= LONGEST_TIMEOUT:
+            raise ValueError(
+                f"request_timeout must be a number of seconds above 0, {LONGEST_TIMEOUT:,} at most, not {given!r}"
+            )
         return httpx2.Timeout(float(given))
 
     @property

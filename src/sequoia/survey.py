@@ -100,6 +100,6 @@ def _edge(answer: Answer | BadRequest) -> int | None:
     """The time stamp of the one resource of an answer; None where the service refuses that sort."""
     if isinstance(answer, BadRequest) or not isinstance(answer.data, dict):
         return None
-    found = answer.data.get(answer.call.key)
+    found = answer.data.get(answer.key)
     first = found[0] if isinstance(found, list) and found else None
     return milliseconds(first.get(_CREATED)) if isinstance(first, dict) else None

@@ -32,10 +32,13 @@ class Telemetry:
 
     def trace(self) -> Trace | None:
         """What the spans of an operation that begins now hang on; None where nobody collects any."""
-        api = sys.modules.get("opentelemetry.trace")
-        if api is None and self._provider is None:
-            return None
-        provider = self._provider or api.get_tracer_provider()  # type: ignore[union-attr] # it has been looked at
+        provider = self._provider
+        if provider is None:
+            # While another thread imports the module, it is there already, and this is not.
+            current = getattr(sys.modules.get("opentelemetry.trace"), "get_tracer_provider", None)
+            if current is None:
+                return None
+            provider = current()
         known, begun = self._known
         if known is not provider:
             from sequoia.spans import beginning  # noqa: PLC0415 - see above

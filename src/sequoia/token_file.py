@@ -30,9 +30,11 @@ _log = logging.getLogger(__name__)
 
 _BEGINNING = b'{"sequoia_tokens":'
 _MAX_BYTES = 2**20
-# Nobody holds the lock around a change for longer than it takes to write a file.
+# Nobody holds the lock around a change for longer than it takes to write a file, unless it was stopped meanwhile. Of an
+# event loop all other tasks wait too, and losing the file costs one token request.
 _LOCK_INTERVAL = 0.01
 _LOCK_TRIES = 200
+_LOCK_TRIES_IN_A_LOOP = 10
 
 
 class FileTokenStore:
@@ -44,7 +46,9 @@ class FileTokenStore:
     file is up to its folder. The folder is to be on a local disk.
 
     An `AsyncClient` uses the file in its event loop: before a request it only looks whether the file has changed, in a
-    few microseconds, and once in a token's life it writes a few hundred bytes. A thread would take longer.
+    few microseconds, and once in a token's life it writes a few hundred bytes. A thread would take longer. If another
+    process is writing just then, the loop stands still, for a tenth of a second at most; then the token stays in
+    memory.
 
     Args:
         path: The file; it is made when there is something to keep, and its folder with it.
@@ -56,19 +60,25 @@ class FileTokenStore:
         self._clock = clock or SystemClock()
         self._seen = _Seen(None, {})
         self._unwritten = MemoryTokenStore()
+        self._refused: dict[str, str] = {}
         self._fingerprints: dict[TokenKey, str] = {}
         self._warned = ""
 
     def get(self, key: TokenKey) -> Token | None:
         """The token for these credentials, or None."""
         unwritten = self._unwritten.get(key)
-        return unwritten or self._tokens().get(self._fingerprint(key))
+        if unwritten is not None:
+            return unwritten
+        name = self._fingerprint(key)
+        token = self._tokens().get(name)
+        return None if token is not None and token.access_token == self._refused.get(name) else token
 
     def put(self, key: TokenKey, token: Token) -> None:
         """Keep a token for these credentials; in memory, where the file cannot be written."""
         record = self._record(token)
         name = self._fingerprint(key)
         self._unwritten.put(key, token)
+        self._refused.pop(name, None)
 
         def add(records: dict[str, _Record]) -> bool:
             records[name] = record
@@ -78,7 +88,7 @@ class FileTokenStore:
             self._unwritten.discard(key, token)
 
     def discard(self, key: TokenKey, token: Token) -> None:
-        """Forget `token`, if it is still the one for these credentials."""
+        """Forget `token`, if it is still the one for these credentials; in memory, where the file cannot be written."""
         self._unwritten.discard(key, token)
         name = self._fingerprint(key)
 
@@ -88,8 +98,8 @@ class FileTokenStore:
                 del records[name]
             return there
 
-        if self._tokens().get(name) == token:
-            self._change(remove)
+        if self._tokens().get(name) == token and not self._change(remove):
+            self._refused[name] = token.access_token
 
     def claim(self, key: TokenKey) -> AbstractContextManager[object] | None:
         """The right to renew, against other processes; None while another one has it."""
@@ -193,7 +203,7 @@ class FileTokenStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        for _ in range(_LOCK_TRIES):
+        for _ in range(_LOCK_TRIES_IN_A_LOOP if _is_in_an_event_loop() else _LOCK_TRIES):
             lock = self._try_lock("lock")
             if lock is not None:
                 with lock:
@@ -304,6 +314,19 @@ class _Handle:
 _NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
 _CLOEXEC: int = getattr(os, "O_CLOEXEC", 0)
+
+
+def _is_in_an_event_loop() -> bool:
+    """Whether this thread runs tasks, which all stand still while it waits."""
+    if "anyio" not in sys.modules:  # an AsyncClient imports it
+        return False
+    from anyio import get_current_task  # noqa: PLC0415 - a program without tasks does not pay for it
+
+    try:
+        get_current_task()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _version(found: os.stat_result) -> _Version:

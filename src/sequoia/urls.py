@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
@@ -29,19 +29,37 @@ _USER_INFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")
 # What a caller's own query string may keep raw: it goes out as it is, but for what no URL can hold.
 _VERBATIM = "!$&'()*+,-./:;=?@_~%[]"
 
+# Other iterables are none on purpose: bytes are numbers when they are iterated, and a file is its lines.
+_LISTS = (list, tuple, set, frozenset, Iterator)
+
 Value = str | int | float
 Params = Mapping[str, Value | Iterable[Value]]
 Origin = tuple[str, str, int | None]
 
 
 def encode_query(params: Params) -> str:
-    """The query string of `params`, sorted by name, each value fully percent-encoded; a list repeats its name."""
+    """The query string of `params`, sorted by name, each value fully percent-encoded; a list repeats its name.
+
+    Raises:
+        TypeError: They are no dict, or a value is neither a text nor a number nor a list of these.
+    """
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a dict such as {{'owner': 'acme'}}, not {params!r:.80}")
     pairs: list[str] = []
     for name in sorted(params):
         value = params[name]
-        values = (value,) if isinstance(value, str | int | float) else value
-        pairs.extend(f"{_quoted(name)}={_quoted(_text(one))}" for one in values)
+        if isinstance(value, str | int | float):
+            values: Iterable[Value] = (value,)
+        elif isinstance(value, _LISTS):
+            values = value
+        else:
+            raise _no_value(name, value)
+        pairs.extend(f"{_quoted(name)}={_quoted(_text(name, one))}" for one in values)
     return "&".join(pairs)
+
+
+def _no_value(name: str, value: object) -> TypeError:
+    return TypeError(f"the parameter {name!r} must be a text, a number or a list of them, not {value!r:.80}")
 
 
 def _quoted(text: str) -> str:
@@ -54,7 +72,11 @@ def _quoted_word(word: str) -> str:
     return quote(word, safe="")
 
 
-def _text(value: Value) -> str:
+def _text(name: str, value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, int | float):
+        raise _no_value(name, value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -15,6 +15,7 @@ from sequoia.cli.failing import Refusal, Unconnected, ended
 from sequoia.cli.logs import shown
 from sequoia.error import ConnectionError, ResourceNotFound, ServiceNotFound
 from sequoia.sandbox import Fault, Sandbox
+from sequoia.settings import LONGEST_TIMEOUT
 
 Connect = Callable[..., Connection]
 
@@ -136,6 +137,11 @@ def test_the_rest_of_the_options_reach_the_client(connect: Connect, monkeypatch:
     assert connect("--client-id", "a", "--proxy", "none").arguments()["proxies"] == {}
 
 
+def test_the_longest_timeout_is_that_of_the_sdk(connect: Connect) -> None:
+    given = connect("--auth", "none", "--timeout", str(LONGEST_TIMEOUT)).arguments()
+    assert given["request_timeout"] == LONGEST_TIMEOUT
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -148,6 +154,10 @@ def test_the_rest_of_the_options_reach_the_client(connect: Connect, monkeypatch:
         (["--registry-url", "http://127.0.0.1:1/services/a", "--auth", "mutual"], "give --cert"),
         (["--registry-url", "http://127.0.0.1:1/a", "--auth", "none", "--ca", "no.pem"], "--ca cannot be read: no.pem"),
         (["--auth", "none", "--timeout", "0"], "--timeout: '0' is not a number of seconds above 0"),
+        (
+            ["--auth", "none", "--timeout", "9999999999"],
+            "--timeout: '9999999999' is not a number of seconds above 0, 1",
+        ),
         (["--auth", "none", "--proxy", "http://ann:pw@p.test"], "SEQUOIA_PROXY"),
         (["--profile", "nothing"], "there is no profile 'nothing'"),
     ],
@@ -174,6 +184,19 @@ def test_a_wrong_secret_says_which_variable_to_look_at(
         connect().client()
     assert "SEQUOIA_CLIENT_ID and SEQUOIA_CLIENT_SECRET" in str(refused.value)
     assert "not-the-one" not in str(refused.value)
+
+
+def test_a_wrong_password_is_told_in_the_words_of_the_server_and_then_in_the_user_s(
+    connect: Connect, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQUOIA_PASSWORD", "not-the-one")
+    monkeypatch.delenv("SEQUOIA_CLIENT_ID")
+    with pytest.raises(Unconnected) as refused:
+        connect("--auth", "password").client()
+    said = str(refused.value)
+    assert "the user's credentials: 401 Unauthorized: the username or the password is wrong (POST" in said
+    assert "Check SEQUOIA_USERNAME, SEQUOIA_PASSWORD and" in said
+    assert "not-the-one" not in said
 
 
 def test_what_is_no_registry_is_said_with_where_its_url_came_from(connect: Connect, sandbox: Sandbox) -> None:

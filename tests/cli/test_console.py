@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import pty
 import select
@@ -9,6 +10,7 @@ import sys
 
 import pytest
 
+from sequoia import gate
 from sequoia.cli import console
 from sequoia.progress import Progress
 
@@ -85,6 +87,31 @@ def test_on_a_terminal_the_bar_has_count_rate_and_time_left(columns: int) -> Non
     if columns == 80:
         for part in ("Exporting contents", "5/s", "10:18 left"):
             assert part in seen
+
+
+def test_the_bar_appears_even_if_nothing_is_ever_done() -> None:
+    seen = on_a_terminal("""
+import threading
+from sequoia.cli import console
+console._PATIENCE = 0.0
+with console.progress("Exporting contents"):
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join()
+""")
+    assert "Exporting contents" in seen
+    assert "0/s" in seen
+
+
+def test_a_service_that_is_busy_is_told_once_also_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger(gate.__name__)
+    before = (log.level, list(log.handlers))
+    with console.progress("Exporting"):
+        for _ in range(3):
+            log.info("the service is busy: %d requests at once from now on, no longer %d", 2, 4)
+    assert (log.level, log.handlers) == before
+    [line] = capfd.readouterr().err.splitlines()
+    assert line.startswith("The service is busy (429 or 503)")
 
 
 def test_without_a_total_the_bar_counts() -> None:

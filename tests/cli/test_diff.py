@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,27 @@ def test_a_file_of_no_export_is_held_against_the_question_that_is_asked(run: Any
     file = tmp_path / "found.ndjson"
     file.write_text(run("browse", "metadata", "contents", "--where", "type=movie").stdout, encoding="utf-8")
     assert f"{MOVIES} left, {MOVIES} right" in diff(run, str(file), "--where", "type=movie")[1]
+
+
+def test_an_export_of_changes_is_held_against_what_changed_since_then(
+    run: Any, sandbox: Sandbox, environ: dict[str, str], tmp_path: Path
+) -> None:
+    whole, news, query = str(tmp_path / "whole"), str(tmp_path / "news"), ("--where", "type=movie")
+    assert run("export", "metadata", "contents", whole, *query).exit_code == 0
+    with sandbox.client() as client:
+        made = [{"owner": sandbox.owner, "name": f"new-{n}", "title": "New", "type": "movie"} for n in range(2)]
+        client.metadata.contents.store(sandbox.owner, made)
+        assert run("export", "metadata", "contents", news, "--since", whole, *query).exit_code == 0
+        refs = [f"{sandbox.owner}:new-0", f"{sandbox.owner}:new-1"]
+        for pages in ([], ["--per-page", "5"]):
+            status, said = diff(run, news, *pages)
+            assert (status, "No difference: " in said) == (0, True), said
+        client.metadata.contents.patch(sandbox.owner, refs[0], {"title": "Newer"})
+        done = run("diff", "metadata", "contents", news, "--format", "ndjson")
+        assert [json.loads(line)["key"] for line in done.stdout.splitlines()] == refs[:1]
+        client.metadata.contents.delete(sandbox.owner, refs)
+    status, said = diff(run, news, "--to-owner", "other")
+    assert (status, said.startswith("Error: an export of changes (--since) is compared with what changed for its")) == (
+        2,
+        True,
+    )

@@ -125,6 +125,19 @@ def test_a_proxy_of_the_environment_is_found(connect: Connect, monkeypatch: pyte
     assert "port 1: " in findings["TCP"].told
 
 
+def test_a_connection_that_ends_without_an_answer_says_what_tls_may_have_to_do_with_it(
+    connect: Connect, secure: Sandbox, tmp_path: Path
+) -> None:
+    plain = found(connect("--registry-url", secure.registry_url.replace("https:", "http:"), "--auth", "none"))
+    with Sandbox(https=True, mutual_tls=True, ca_dir=tmp_path) as mutual:
+        url = ("--registry-url", mutual.registry_url, "--ca", str(mutual.ca_file))
+        nobody = found(connect(*url, "--auth", "none"))
+
+    assert states(plain) == states(nobody) == "ooooofssss"
+    assert plain["registry"].advice == "the port may speak https: check --registry-url, or the registry is not well"
+    assert nobody["registry"].advice.startswith("it may demand a client's certificate: give --cert and --key")
+
+
 def test_a_registry_that_fails_and_one_that_is_none(connect: Connect, sandbox: Sandbox, environ: object) -> None:
     sandbox.faults.add(Fault(status=503, service="registry"))
     failing = found(connect())

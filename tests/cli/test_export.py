@@ -261,6 +261,19 @@ def test_a_full_disk_is_one_sentence_and_the_export_can_go_on(
     assert refs_in(tmp_path / "out") == REFS
 
 
+def test_the_way_to_go_on_holds_behind_two_dashes_too(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sandbox.faults.add(Fault(status=403, service="metadata", method="GET", path="/data/contents", skip=5, times=None))
+    done = run(sandbox, tmp_path, "export", "--per-page", "50", "--", "metadata", "contents", "-dash")
+    sandbox.faults.clear()
+    typed = shlex.split(done.stderr.partition("Go on with: ")[2].splitlines()[0])
+    assert typed[-5:] == ["--resume", "--", "metadata", "contents", "-dash"]
+    assert run(sandbox, tmp_path, *typed[1:]).returncode == 0
+    assert exported_refs(tmp_path / "-dash") == REFS
+
+
 def test_a_service_that_fails_in_the_middle_leaves_what_came_before(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.add(Fault(status=403, service="metadata", method="GET", path="/data/contents", skip=5, times=None))
     said = export(sandbox, tmp_path, status=4)
@@ -338,6 +351,22 @@ def test_a_folder_that_was_there_before_is_there_after_a_mistake(sandbox: Sandbo
     (tmp_path / "out").mkdir()
     export(sandbox, tmp_path, "--where", "releaseYaer=2000", status=2)
     assert (tmp_path / "out").is_dir()
+
+
+@pytest.mark.parametrize(("cut", "said"), [(None, "is not there any more"), (10, "is not as long as it was")])
+def test_a_complete_export_without_its_files_is_not_called_complete(
+    sandbox: Sandbox, tmp_path: Path, cut: int | None, said: str
+) -> None:
+    export(sandbox, tmp_path, "--split", "400")
+    before = (tmp_path / "out" / "manifest.json").read_bytes()
+    part = tmp_path / "out" / "contents-00002.ndjson"
+    if cut is None:
+        part.unlink()
+    else:
+        os.truncate(part, part.stat().st_size - cut)
+    told = export(sandbox, tmp_path, "--resume", "--split", "400", status=2)
+    assert told == f"Error: {part} {said}: begin anew with --force\n"
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == before
 
 
 def test_a_part_that_was_changed_is_noticed_before_it_is_gone_on_with(sandbox: Sandbox, tmp_path: Path) -> None:

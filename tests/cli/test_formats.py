@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,21 @@ def test_parquet_has_the_type_that_all_values_have(tmp_path: Path) -> None:
     assert found[1]["media"] == '{"bitrate":2.5}'
     assert found[2]["at"].isoformat() == "2026-01-31T12:00:00+00:00"
     assert (found[2]["mixed"], found[3]["mixed"], found[2]["big"]) == ("1", "x", str(2**70))
+
+
+def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", Full)
+    monkeypatch.setattr(tempfile, "tempdir", "/small")
+    done = written("--output", str(tmp_path / "x.parquet"))
+    assert isinstance(done.exception, OSError)
+    assert done.exception.errno == errno.ENOSPC
+    assert done.exception.strerror == (
+        "No space left on device in the temporary folder /small: set TMPDIR to one with more room"
+    )
 
 
 def test_parquet_of_nothing_and_of_chosen_columns_can_be_read(tmp_path: Path) -> None:

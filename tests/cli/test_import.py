@@ -251,6 +251,42 @@ def test_a_file_that_was_cut_off_is_not_imported_as_if_it_were_whole(sandbox: Sa
     assert len(stored(sandbox, "acme")) == NUMBER
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", b"name,name\n", "has two columns of the same name"),
+        ("a.csv", b"name,title\na,\xe9\n", "cannot be read as CSV"),
+        ("a.json", b"[1, 2\n", "is neither lines of JSON nor one JSON value"),
+    ],
+)
+def test_what_would_end_in_the_same_way_again_is_not_advised(
+    sandbox: Sandbox, tmp_path: Path, name: str, text: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(text)
+    told = move(sandbox, tmp_path, "import", tmp_path / name, status=2)
+    assert told.startswith(f"Error: {tmp_path / name} {said}")
+    assert len(told.splitlines()) == 1
+
+
+def test_a_file_that_is_broken_behind_what_is_stored_is_to_be_mended_first(sandbox: Sandbox, tmp_path: Path) -> None:
+    rows = "".join(f"new-{n},movie,{'a' * 100}\n" for n in range(1_000))
+    file = tmp_path / "films.csv"
+    file.write_bytes(b"name,type,title\n" + rows.encode() + b"last,movie,\xe9\n")
+    done = run(sandbox, tmp_path, "import", "metadata", "contents", file, "--workers", "1")
+    told = done.stderr.splitlines()
+    again = f"Mend the file, and go on with: sequoia import metadata contents {file} --workers 1"
+    assert told[0].endswith(f" resources are stored; storing them again does no harm. {again}")
+    assert not told[0].startswith("0 ")
+    assert told[1].startswith(f"Error: {file} cannot be read as CSV")
+
+
+def test_standard_input_is_called_by_its_name(sandbox: Sandbox, tmp_path: Path) -> None:
+    said = move(sandbox, tmp_path, "import", "-", stdin=b"name,title\n", status=1)
+    assert "  stdin, line 1: this is not the JSON of a resource" in said
+    said = move(sandbox, tmp_path, "import", "-", "--format", "csv", stdin=b"name,name\n", status=2)
+    assert said == "Error: stdin has two columns of the same name\n"
+
+
 def test_a_check_writes_dead_letters_and_a_dry_run_does_not(sandbox: Sandbox, tmp_path: Path) -> None:
     letters, films = tmp_path / "failed.ndjson", faulty(tmp_path)
     move(sandbox, tmp_path, "import", films, "--dry-run", "--dead-letters", letters, status=1)

@@ -6,10 +6,13 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.cli.moves import at
+from tests.cli.moves import run as moved
 from tests.cli.terminal import on_terminal
 
 from sequoia.sandbox import Fault, Sandbox
@@ -49,6 +52,15 @@ def test_a_small_limit_asks_for_no_more_than_that(run: Any, sandbox: Sandbox) ->
     assert [dict(one.query).get("perPage") for one in sandbox.requests if one.path == "/data/contents"][-1] == "3"
 
 
+def test_a_file_that_may_not_get_so_large_is_told_of_as_a_full_disk_is(sandbox: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "all.ndjson"
+    browse = at(5_000, "RLIMIT_FSIZE", "browse", "metadata", "contents", "-o", file)
+    done = moved(sandbox, tmp_path, whole=browse)
+    assert done.stderr == "Error: the output cannot be written, it is not complete: File too large\n"
+    assert done.returncode != 0
+    assert not file.exists()
+
+
 @pytest.mark.usefixtures("environ")
 def test_the_order_is_the_one_asked_for(run: Any) -> None:
     found = rows(run("browse", "metadata", "contents", "--order", "-releaseYear,ref", "--where", "type=movie").stdout)
@@ -84,8 +96,15 @@ def test_what_could_not_be_attached_is_not_asked_for(
     assert not [one for one in sandbox.requests if one.path.startswith("/data/")]
     corrected = said.removeprefix("say ").split()
     others = ["--include", arguments[1]] if corrected[0] == "--fields" else []
-    done = run("browse", "metadata", "contents", *others, *corrected)
+    done = run("browse", "metadata", "contents", "--where", "name!=the-long-archive", *others, *corrected)
     assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("environ")
+def test_included_resources_that_did_not_come_along_are_told_of(run: Any) -> None:
+    done = run("browse", "metadata", "contents", "--where", "name=the-long-archive", "--include", "assets")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("Warning: contents: only the assets that came with the page are attached")
 
 
 @pytest.mark.usefixtures("environ")

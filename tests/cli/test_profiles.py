@@ -116,6 +116,11 @@ def test_a_file_that_is_a_link_stays_one(run: Run, home: Path) -> None:
         (["set", "p", "timeout=soon"], "'soon' is not a number of seconds"),
         (["set", "p", "registry_url=registry.test"], "must be an http or https URL"),
         (["set", "p", "proxy=http://ann:hush@p.test"], "SEQUOIA_PROXY"),
+        (["set", "p", "proxy=ftp://p.test"], "proxy is not the URL of a proxy such as http://proxy.example.com:3128"),
+        (["set", "p", "proxy=p.test:3128"], "proxy is not the URL of a proxy"),
+        (["set", "p", "proxy=http://:3128"], "proxy is not the URL of a proxy"),
+        (["set", "p", "proxy=http://p.test:x"], "proxy is not the URL of a proxy"),
+        (["set", "p", "cert= "], "cert is empty"),
         (["set", "p/q", "owner=a"], "a profile has a name of letters"),
         (["set", "p", "owner=a", "b"], "'b' is no setting such as owner=acme"),
         (["set", "p", "owner"], "'owner' has no value"),
@@ -157,6 +162,23 @@ def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(text: str, said:
         assert said in result.stderr
         assert str(config_file()) in result.stderr
         assert "hush" not in result.stderr
+
+
+def test_a_file_of_a_profile_is_found_from_any_folder(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    assert run("config", "set", "cc", "cert=keys/a.pem", "key=~/a.key", "ca=/etc/ca.pem", "owner=a").exit_code == 0
+    assert run("config", "show", "cc").stdout.splitlines() == [
+        f"cert={home}/keys/a.pem",
+        f"key={home}/a.key",
+        "ca=/etc/ca.pem",
+        "owner=a",
+    ]
+
+
+def test_what_is_wrong_in_a_profile_is_named_with_its_setting(run: Run) -> None:
+    run("config", "set", "p", "registry_url=http://127.0.0.1:1/a", "cert=/no.pem", "key=/no.key", "ca=/ca.pem")
+    result = run("services")
+    assert (result.exit_code, result.stderr) == (2, "Error: ca of the profile 'p' cannot be read: /ca.pem\n")
 
 
 def test_a_number_in_the_file_is_a_setting(home: Path) -> None:

@@ -147,6 +147,28 @@ def test_a_token_that_expires_under_many_tasks_is_renewed_once(backend: str, san
     assert sandbox.token_requests == 1
 
 
+def test_many_tasks_that_wait_for_a_descriptor_share_its_failure(backend: str, sandbox: Sandbox) -> None:
+    failed: list[str] = []
+
+    async def session(client: AsyncClient) -> None:
+        async def look() -> None:
+            try:
+                await client.metadata.contents.descriptor
+            except ClientError as error:
+                failed.append(str(error))
+
+        sandbox.faults.add(Fault(status=503, path="/descriptor/*", times=None))
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(look)
+        sandbox.faults.clear()
+        await look()
+
+    _run(backend, sandbox, session, backoff_strategy={"max_tries": 2})
+    assert len(failed) == 20
+    assert [request.path for request in sent(sandbox)].count("/descriptor/raw") == 3
+
+
 def test_clients_of_the_same_credentials_share_a_token(backend: str, sandbox: Sandbox) -> None:
     async def connect() -> None:
         async with AsyncClient(sandbox.registry_url, **_options(sandbox)):
@@ -231,3 +253,22 @@ def test_an_adapter_may_be_asynchronous_or_run_in_threads(backend: str, sandbox:
             AsyncClient("https://registry.test/services/acme", auth_type=AuthType.NO_AUTH, adapters=[("x", 5)])
 
     anyio.run(session, backend=backend)
+
+
+def test_a_client_belongs_to_its_event_loop(backend: str) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"services": [], "path": request.url.path})
+
+    client = AsyncClient(
+        "https://registry.test/services/acme",
+        auth_type=AuthType.NO_AUTH,
+        adapters=[("https://", httpx2.MockTransport(answer))],
+    )
+
+    async def session() -> Any:
+        return (await client.get("https://metadata.test/x")).data["path"]
+
+    assert anyio.run(session, backend=backend) == "/x"
+    for _ in range(2):
+        with pytest.raises(ClientError, match=r"belongs to the event loop .* make a client in each asyncio\.run"):
+            anyio.run(session, backend=backend)

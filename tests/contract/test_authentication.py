@@ -259,6 +259,25 @@ def test_a_token_goes_to_no_origin_that_the_registry_does_not_name(
     assert sent(sandbox)[0].headers["authorization"].startswith("Bearer ")
 
 
+@pytest.mark.parametrize("header", ["Authorization", "authorization"])
+def test_beside_the_token_no_authorization_can_be_given(client: Client, sandbox: Sandbox, header: str) -> None:
+    with pytest.raises(ValueError, match=r"Authorization of its own.*leave the header out"):
+        client.get(f"{sandbox.location('metadata')}/data/contents", headers={header: "Bearer mine"})
+    assert not sandbox.requests
+
+
+def test_where_the_token_does_not_go_an_authorization_of_the_caller_s_own_does(
+    client: Client, connect: Connect, serve: Serve, sandbox: Sandbox
+) -> None:
+    own = {"Authorization": "Bearer mine"}
+    stranger = serve(lambda _: as_json({}))
+    client.get(f"{stranger.origin}/x", headers=own)
+    assert tokens_sent(stranger) == ["Bearer mine"]
+    with pytest.raises(HttpError, match="401"):
+        connect(auth_type=AuthType.NO_AUTH).get(f"{sandbox.location('metadata')}/data/contents", headers=own)
+    assert sent(sandbox)[-1].headers["authorization"] == "Bearer mine"
+
+
 def test_a_token_endpoint_over_plain_http_is_refused_before_anything_is_sent(
     connect: Connect, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,50 @@ def test_the_source_is_read_no_further_than_one_batch_ahead(connect: Connect, se
     assert max(ahead) <= (3 + 1) * 5
 
 
+def watched(
+    resources: list[dict[str, Any]], last: int, sandbox: Sandbox, seen: list[list[int | None]]
+) -> Iterator[Any]:
+    """The resources; what was written is noted when more is wanted than the first `last` ones."""
+    for number, resource in enumerate(resources):
+        if number == last:
+            seen.append(writes(sandbox))
+        yield resource
+
+
+def test_a_later_state_waits_while_an_earlier_one_is_repeated(client: Client, sandbox: Sandbox, owner: str) -> None:
+    states = [content(owner, "a", title=title) for title in ("first", "second")]
+    sandbox.faults.add(Fault(service="metadata", method="POST", status=503, times=3))
+    seen: list[list[int | None]] = []
+    source = watched([*states, *films(owner, 3)], 2, sandbox, seen)
+    report = client.metadata.contents.bulk_store(owner, source, batch_size=1, workers=4)
+    assert report.ok
+    assert seen == [[503, 503, 503, 201]]
+    assert client.metadata.contents.read(owner, f"{owner}:a").resource["title"] == "second"
+
+
+def test_a_later_state_waits_while_an_earlier_one_s_batch_is_halved(
+    client: Client, sandbox: Sandbox, owner: str
+) -> None:
+    first = [bad(owner, "b"), content(owner, "c"), bad(owner, "d"), content(owner, "a", title="first")]
+    later = [content(owner, name, title="second") for name in ("a", "e", "f", "g")]
+    seen: list[list[int | None]] = []
+    source = watched([*first, *later, content(owner, "h")], 8, sandbox, seen)
+    report = client.metadata.contents.bulk_store(owner, source, batch_size=4, workers=4)
+    assert (report.stored, report.failures) == (7, 2)
+    assert seen == [[400, 400, 400, 201, 400, 400, 201]]
+    assert client.metadata.contents.read(owner, f"{owner}:a").resource["title"] == "second"
+
+
+def test_of_many_states_in_all_batches_the_last_ones_stay(client: Client, sandbox: Sandbox, owner: str) -> None:
+    sandbox.faults.add(Fault(service="metadata", method="POST", status=503, times=2, skip=3))
+    source = [content(owner, f"n{n % 7}", title=f"state {n}") for n in range(60)]
+    source[5] = bad(owner, "n5")
+    report = client.metadata.contents.bulk_store(owner, iter(source), batch_size=4, workers=4)
+    assert (report.stored, report.failures) == (59, 1)
+    found = {one["name"]: one["title"] for one in client.metadata.contents.scan(owner)}
+    assert found == {one["name"]: one["title"] for one in source}
+
+
 def test_it_leaves_no_worker_behind(client: Client, owner: str) -> None:
     before = threading.active_count()
     client.metadata.contents.bulk_store(owner, films(owner, 20), workers=8, batch_size=1)

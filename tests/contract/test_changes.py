@@ -153,6 +153,15 @@ def test_it_begins_at_a_time(contents: Any, owner: str) -> None:
     assert names(contents.changes(owner, since=run.watermark, overlap=timedelta(days=1))) == []
 
 
+def test_it_may_begin_at_the_beginning_of_time(contents: Any, owner: str) -> None:
+    store(contents, owner, "a")
+    WORLD.wait(60)
+    beginning = contents.changes(owner, since=datetime.min.replace(tzinfo=UTC)).watermark
+    run = contents.changes(owner, since=beginning)
+    assert names(run) == ["a"]
+    assert names(contents.changes(owner, since=run.watermark)) == []
+
+
 def test_only_what_fits_comes(contents: Any, owner: str) -> None:
     store(contents, owner, "a", tags=["x"])
     store(contents, owner, "b")

@@ -6,10 +6,11 @@ import logging
 
 import pytest
 from tests.contract.conftest import Connect
-from tests.contract.data import load_contents, sent
+from tests.contract.data import content, load_contents, sent
 
 from sequoia import Client, field, where
-from sequoia.error import BadRequest, CriteriaError, ResourceNotFound
+from sequoia.clock import InstantClock
+from sequoia.error import BadRequest, ClientError, CriteriaError, NotFound, ResourceNotFound
 from sequoia.sandbox import Fault, Sandbox
 
 WRONG = where(field("tilte") == "x").order_by("-relaseYear")
@@ -46,6 +47,35 @@ def test_a_resource_that_is_not_there_has_no_descriptor(client: Client) -> None:
 def test_a_wrong_singular_is_explained(client: Client, owner: str) -> None:
     with pytest.raises(ResourceNotFound, match="no resource 'content': did you mean 'contents'"):
         client.metadata.content.browse(owner)
+
+
+@pytest.mark.parametrize("name", ["browse", "read", "store", "update", "delete"])
+def test_an_unknown_resource_is_explained_whatever_is_asked_of_it(client: Client, owner: str, name: str) -> None:
+    ref = f"{owner}:a"
+    given = {
+        "read": ([ref],),
+        "store": (content(owner, "a"),),
+        "update": ({**content(owner, "a"), "ref": ref}, ref, "1"),
+        "delete": ([ref],),
+    }
+    with pytest.raises(ResourceNotFound, match="no resource 'contentz': did you mean 'contents'") as missing:
+        getattr(client.metadata.contentz, name)(owner, *given.get(name, ()))
+    assert missing.value.status_code == 404
+    assert missing.value.correlation_id is not None
+
+
+def test_a_resource_that_is_not_there_is_just_not_found(client: Client, sandbox: Sandbox, owner: str) -> None:
+    refs = load_contents(sandbox, owner, 1)
+    contents = client.metadata.contents
+    many = [*refs, *(f"{owner}:gone-{number}" for number in range(80))]
+    assert len(contents.read(owner, many).resources) == 1
+    assert _described(sandbox) == 0
+    for _ in range(3):
+        with pytest.raises(NotFound) as missing:
+            contents.read(owner, many[1:])
+        assert not isinstance(missing.value, ResourceNotFound)
+    # It was looked up once whether there is such a resource at all.
+    assert _described(sandbox) == 1
 
 
 def test_a_checked_client_sends_no_query_that_the_service_says_it_cannot_answer(
@@ -93,6 +123,12 @@ def test_a_refused_query_is_explained_by_the_descriptor(client: Client, sandbox:
     assert _described(sandbox) == 1
 
 
+def test_a_read_that_was_refused_is_explained_by_the_descriptor(client: Client, owner: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        client.metadata.contents.read(owner, f"{owner}:a", criteria=where().include("assetz"))
+    assert "contents has no relationship 'assetz': did you mean 'assets'" in " ".join(caught.value.__notes__)
+
+
 def test_an_unchecked_client_reads_no_descriptor(connect: Connect, sandbox: Sandbox, owner: str) -> None:
     client = connect(check=False)
     with pytest.raises(BadRequest) as caught:
@@ -108,3 +144,73 @@ def test_a_checked_client_does_without_a_descriptor_that_cannot_be_read(
     sandbox.faults.add(Fault(path="/descriptor/raw", status=404))
     assert client.metadata.contents.browse(owner, where(field("type") == "movie")).resources == []
     assert "the descriptor of the service metadata cannot be read" in caplog.text
+
+
+FAILURES = [
+    pytest.param(Fault(path="/descriptor/*", status=503), id="503"),
+    pytest.param(Fault(path="/descriptor/*", status=404, body=b"<html>no route</html>"), id="404 of a gateway"),
+    pytest.param(Fault(path="/descriptor/*", body=b"<html>back soon</html>"), id="a page for people"),
+    pytest.param(Fault(path="/descriptor/*", drop="before"), id="connection lost"),
+]
+
+
+@pytest.mark.parametrize("fault", FAILURES)
+def test_a_descriptor_that_could_not_be_read_is_read_by_the_next_one_who_needs_it(
+    client: Client, sandbox: Sandbox, owner: str, fault: Fault
+) -> None:
+    sandbox.faults.add(fault)
+    with pytest.raises(BadRequest) as caught:
+        client.metadata.contents.browse(owner, WRONG)
+    assert not hasattr(caught.value, "__notes__")
+    assert client.metadata.contents.validate({"owner": owner, "name": "x", "type": "movie"}) == []
+    assert _described(sandbox) == 2
+
+
+def test_who_needs_the_descriptor_gets_the_error_of_each_attempt(
+    connect: Connect, sandbox: Sandbox, owner: str
+) -> None:
+    client = connect(backoff_strategy={"max_tries": 1})
+    for status in (503, 502):
+        sandbox.faults.add(Fault(path="/descriptor/*", status=status))
+        with pytest.raises(ClientError, match=f"the descriptor of the service metadata cannot be read: {status}"):
+            _ = client.metadata.descriptor
+    assert client.metadata.descriptor.name == "metadata"
+    assert _described(sandbox) == 3
+
+
+def test_a_checked_client_checks_again_once_the_descriptor_can_be_read(
+    connect: Connect, sandbox: Sandbox, owner: str
+) -> None:
+    clock = InstantClock()
+    client = connect(check=True, clock=clock, backoff_strategy={"max_tries": 2})
+    sandbox.faults.add(Fault(path="/descriptor/*", status=503, times=3))
+    for _ in range(2):
+        with pytest.raises(BadRequest):
+            client.metadata.contents.browse(owner, WRONG)
+    assert _described(sandbox) == 2
+    clock.advance(60)
+    with pytest.raises(BadRequest):
+        client.metadata.contents.browse(owner, WRONG)
+    assert _described(sandbox) == 3
+    clock.advance(60)
+    with pytest.raises(CriteriaError, match="no field 'tilte'"):
+        client.metadata.contents.browse(owner, WRONG)
+    assert _described(sandbox) == 4
+
+
+def test_linked_resources_are_attached_again_once_the_descriptor_can_be_read(
+    connect: Connect, sandbox: Sandbox, owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_contents(sandbox, owner, 1)
+    clock = InstantClock()
+    client = connect(model_resolution=True, clock=clock, backoff_strategy={"max_tries": 2})
+    sandbox.faults.add(Fault(path="/descriptor/*", status=503, times=3))
+    models = []
+    for _ in range(4):
+        models.append(client.metadata.contents.browse(owner, where().include("assets")).model)
+        clock.advance(60)
+    assert models[:2] == [None, None]
+    assert [[one["assets"] for one in model] for model in models[2:] if model] == [[[]], [[]]]
+    assert _described(sandbox) == 4
+    warnings = [one for one in caplog.records if one.levelno == logging.WARNING and "cannot be read" in one.message]
+    assert len(warnings) == 1

@@ -12,7 +12,7 @@ from tests.contract.conftest import Connect, Serve
 from tests.contract.data import content, load_contents, sent
 from tests.contract.servers import TOKEN, Arrived, Served, TinyServer, as_json, forward, registry
 
-from sequoia import Client
+from sequoia import AuthType, Client
 from sequoia.error import (
     AuthorisationError,
     ConnectionError,
@@ -29,21 +29,21 @@ BAD_GATEWAY = b"""<html><head><title>502</title><style>h1{color:red}</style></he
 <body><h1>Bad gateway</h1><script>alert("x")</script>The upstream server is gone.</body></html>"""
 FOUND = as_json({"meta": {}, "contents": [{"ref": "acme:x"}]})
 
-Behind = Callable[[Callable[[Arrived], Served]], tuple[Client, TinyServer]]
+Behind = Callable[..., tuple[Client, TinyServer]]
 
 
 @pytest.fixture
 def behind(connect: Connect, serve: Serve) -> Behind:
-    """Makes a client with a token, of a service that answers what a test says."""
+    """Makes a client, with a token if nothing else is asked for, of a service that answers what a test says."""
 
-    def start(respond: Callable[[Arrived], Served]) -> tuple[Client, TinyServer]:
+    def start(respond: Callable[[Arrived], Served], **options: Any) -> tuple[Client, TinyServer]:
         def answer(request: Arrived) -> Served:
             if request.path.startswith("/services"):
                 return registry(identity=server.origin, metadata=server.origin)
             return as_json(TOKEN) if request.path == "/oauth/token" else respond(request)
 
         server = serve(answer)
-        client = connect(server.registry_url)
+        client = connect(server.registry_url, **options)
         server.arrived.clear()
         return client, server
 
@@ -166,8 +166,10 @@ def test_a_redirect_to_another_origin_leaves_the_token_behind(behind: Behind, se
 
 def test_an_authorization_of_the_caller_s_own_stays_behind_too(behind: Behind, serve: Serve) -> None:
     other = serve(lambda _: as_json({}))
-    client, server = behind(lambda _: Served(302, b"", {"location": f"{other.origin}/x"}))
+    redirect = Served(302, b"", {"location": f"{other.origin}/x"})
+    client, server = behind(lambda _: redirect, auth_type=AuthType.NO_AUTH)
     client.get(f"{server.origin}/y", headers={"Authorization": "Basic c2VjcmV0", "X-Extra": "kept"})
+    assert server.arrived[0].headers["authorization"] == "Basic c2VjcmV0"
     assert "authorization" not in other.arrived[0].headers
     assert other.arrived[0].headers["x-extra"] == "kept"
 

@@ -91,6 +91,30 @@ def test_an_error_names_the_correlation_id_of_its_request(client: Client, sandbo
     assert missing.value.correlation_id == sent(sandbox)[0].headers["x-correlation-id"]
 
 
+@pytest.mark.parametrize("header", ["X-Correlation-ID", "x-correlation-id"])
+def test_one_that_the_caller_hands_on_is_that_of_the_whole_operation(
+    connect: Connect, sandbox: Sandbox, owner: str, header: str
+) -> None:
+    client = connect(correlation_id="the-client-s")
+    sandbox.requests.clear()
+    sandbox.faults.add(Fault(status=503, service="metadata"))
+    sandbox.faults.add(Fault(token="expired", service="metadata"))
+    url = f"{sandbox.location('metadata')}/data/contents"
+    answer = client.get(url, params={"owner": owner}, headers={header: "my-trace-1"})
+    assert answer.correlation_id == "my-trace-1"
+    assert [one.status for one in sent(sandbox)] == [503, 401, 200]
+    assert set(ids(list(sandbox.requests))) == {"my-trace-1"}
+    with pytest.raises(NotFound) as missing:
+        client.get(f"{url}/{owner}:gone", headers={header: "my-trace-2"})
+    assert missing.value.correlation_id == "my-trace-2"
+
+
+def test_an_empty_one_of_the_caller_is_none(client: Client, sandbox: Sandbox) -> None:
+    client.get(f"{sandbox.location('metadata')}/descriptor/raw", headers={"X-Correlation-ID": ""})
+    (one,) = ids(sent(sandbox))
+    assert uuid.UUID(one).version == 4
+
+
 @pytest.mark.parametrize("name", ["correlation_id", "user_id", "application_id", "user_agent", "content_type"])
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nX-Injected: 1", "a\x00b", 5])
 def test_a_header_that_could_smuggle_another_is_refused(

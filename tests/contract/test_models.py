@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from tests.contract.conftest import Connect
-from tests.contract.data import asset, category, content, sent
+from tests.contract.data import asset, category, content, load_assets, load_contents, sent
 
 from sequoia import Client, field, where
 from sequoia.sandbox import Fault, Sandbox
@@ -119,6 +119,31 @@ def test_what_cannot_be_joined_is_none_and_a_warning_says_why(
     assert model[0]["assets"] is None
     (warning,) = caplog.records
     assert "contentRef" in warning.getMessage()
+
+
+def test_linked_resources_that_did_not_come_with_the_page_are_told_of_once(
+    client: Client, sandbox: Sandbox, owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_contents(sandbox, owner, 3)
+    for name in ("c-000", "c-002"):
+        load_assets(sandbox, owner, name, 520)
+    load_assets(sandbox, owner, "c-001", 2)
+    criteria = where().include("assets", fields=["ref", "contentRef"]).per_page(1)
+    with caplog.at_level(logging.WARNING, logger="sequoia"):
+        browse = client.metadata.contents.browse(owner, criteria)
+        assert [len(page.model[0]["assets"]) for page in browse if page.model] == [500, 2, 500]
+    (warning,) = caplog.records
+    assert "only the assets that came with the page are attached, and there are more" in warning.getMessage()
+    assert sum(len(page) for page in browse.linked("assets")) == 1042
+
+
+def test_linked_resources_that_all_came_are_no_warning(
+    client: Client, catalogue: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="sequoia"):
+        page = client.metadata.contents.browse(catalogue, where().include("assets").include("categories"))
+        assert page.model is not None
+    assert not caplog.records
 
 
 def test_parents_without_the_field_that_leads_on(

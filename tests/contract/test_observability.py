@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import anyio
@@ -512,6 +513,24 @@ def test_operations_of_several_threads_do_not_get_into_each_other_s_spans(
 def test_a_provider_that_makes_no_spans_switches_them_off(connect: Connect, sandbox: Sandbox, owner: str) -> None:
     connect(tracer_provider=trace.NoOpTracerProvider()).metadata.contents.browse(owner)
     assert all("traceparent" not in one.headers for one in sandbox.requests)
+
+
+def test_an_import_of_opentelemetry_that_another_thread_is_in_the_middle_of_harms_nothing(
+    connect: Connect, sandbox: Sandbox, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect()
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", ModuleType("opentelemetry.trace"))
+    assert client.metadata.contents.browse(owner).resources == []
+    assert all("traceparent" not in one.headers for one in sandbox.requests)
+
+
+def test_a_provider_counts_even_if_it_is_false(connect: Connect, sandbox: Sandbox, owner: str) -> None:
+    class Empty(TracerProvider):
+        def __len__(self) -> int:
+            return 0
+
+    connect(tracer_provider=Empty()).metadata.contents.browse(owner)
+    assert "traceparent" in sandbox.requests[-1].headers
 
 
 def test_a_provider_is_one_of_opentelemetry(sandbox: Sandbox) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,11 +213,33 @@ def test_a_ref_that_is_none_is_refused_before_anything_is_sent(
     assert not sandbox.requests
 
 
+@pytest.mark.parametrize(
+    "slip",
+    [
+        lambda film: film,
+        lambda film: [film],
+        lambda film: film["name"],
+        lambda film: [film["ref"], film["name"]],
+        lambda film: f"{film['owner']}:",
+        lambda film: f":{film['name']}",
+        lambda film: f"{film['ref']}:x",
+    ],
+)
+def test_a_delete_of_what_is_no_ref_is_no_success(
+    client: Client, sandbox: Sandbox, owner: str, slip: Callable[[dict[str, Any]], Any]
+) -> None:
+    film = client.metadata.contents.store(owner, content(owner, "a")).resource
+    sandbox.requests.clear()
+    with pytest.raises((TypeError, ValueError), match="owner:name"):
+        client.metadata.contents.delete(owner, slip(film))
+    assert not sandbox.requests
+
+
 @pytest.mark.parametrize("name", ["a/../b", "a?b=c", "a#b", "a%2Fb", "a b", "ü", "a,b", "a&b"])
 def test_a_ref_is_encoded_into_the_path(client: Client, sandbox: Sandbox, name: str) -> None:
     with pytest.raises(HttpError):
         client.metadata.contents.read("acme", f"acme:{name}")
-    (request,) = sent(sandbox)
+    request = sent(sandbox)[0]
     assert request.path.startswith("/data/contents/acme:")
     assert "/" not in request.path.removeprefix("/data/contents/")
     assert dict(request.query) == {"owner": "acme"}

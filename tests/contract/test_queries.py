@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from tests.contract.data import asset, content
 
 from sequoia import Client, Criteria, field, raw, text, where
-from sequoia.error import BadRequest
+from sequoia.error import BadRequest, CriteriaError
 from sequoia.sandbox import Sandbox
 
 SOON = datetime(2099, 1, 1, tzinfo=UTC)
@@ -61,6 +62,24 @@ def _names(client: Client, owner: str, criteria: Criteria) -> list[str]:
 )
 def test_a_question_finds_what_it_asks_for(client: Client, films: str, question: Any, names: str) -> None:
     assert _names(client, films, where(question)) == names.split()
+
+
+class Kind(enum.Enum):
+    """The types of a program, as it writes them in `store`."""
+
+    SHOW = "show"
+
+
+def test_a_member_of_an_enum_finds_what_was_stored_with_it(client: Client, owner: str) -> None:
+    client.metadata.contents.store(owner, {"owner": owner, "name": "opera", "type": Kind.SHOW})
+    assert _names(client, owner, where(field("type") == Kind.SHOW)) == ["opera"]
+
+
+def test_a_wire_form_means_in_equality_what_it_meant_in_4_4_0(client: Client, films: str) -> None:
+    assert _names(client, films, where(field("tags") == "!space||opera")) == ["orchid", "zero"]
+    assert _names(client, films, where(field("title").any_of("Or*", "Aria"))) == ["aria", "orbit", "orchid"]
+    with pytest.raises(CriteriaError, match="begins with '!'"):
+        where(field("title").any_of("!Women Art Revolution", "Aria"))
 
 
 def test_several_questions_must_all_be_true(client: Client, films: str) -> None:

@@ -17,6 +17,7 @@ from tests.contract.data import content, sent
 from sequoia import Client, InstantClock
 from sequoia.error import (
     ClientError,
+    ConnectionError,
     DecodeError,
     InvalidResource,
     NotFound,
@@ -229,16 +230,21 @@ def test_an_update_that_is_refused_for_another_reason_is_not_tried_again(
 
 
 class Lossy(httpx2.HTTPTransport):
-    """A network in which the answer to the next PUT is lost: the service has carried it out, and nobody knows."""
+    """A network in which the answer to the next PUT is lost: the service has carried it out, and nobody knows.
 
-    def __init__(self) -> None:
+    Args:
+        method: Another method in its place.
+    """
+
+    def __init__(self, method: str = "PUT") -> None:
         super().__init__()
+        self.method = method
         self.losing = True
         self.then: Callable[[], Any] = lambda: None
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         response = super().handle_request(request)
-        if request.method == "PUT" and self.losing:
+        if request.method == self.method and request.url.path.startswith("/data/") and self.losing:
             self.losing = False
             response.read()
             response.close()
@@ -274,6 +280,39 @@ def test_a_patch_whose_answer_was_lost_is_not_applied_twice(
     assert methods(sandbox) == ["GET", "PUT", "PUT", "GET"]
     assert [request.status for request in sent(sandbox) if request.method == "PUT"] == [200, 412]
     assert patched == unlucky.metadata.contents.read(owner, film["ref"]).resource
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        lambda contents, owner, one: contents.store(owner, one).resource["ref"],
+        lambda contents, owner, one: contents.store(owner, json.dumps(one)).resource["ref"],
+        lambda contents, owner, one: contents.bulk_store(owner, [one]).stored and one["ref"],
+        lambda contents, owner, one: contents.bulk_store(owner, [json.dumps(one)]).stored and one["ref"],
+    ],
+)
+def test_a_store_by_ref_whose_answer_was_lost_is_repeated_and_stores_one_resource(
+    connect: Connect, owner: str, store: Callable[[Any, str, Resource], str]
+) -> None:
+    network = Lossy("POST")
+    contents = connect(adapters=[("http://", network)], clock=InstantClock()).metadata.contents
+    one = {"ref": f"{owner}:film-1", "owner": owner, "type": "movie", "title": "Film"}
+    assert store(contents, owner, one) == one["ref"]
+    assert not network.losing
+    assert [found["ref"] for found in contents.scan(owner)] == [one["ref"]]
+
+
+def test_a_copy_of_what_was_read_goes_over_nothing_and_is_not_stored_twice(
+    connect: Connect, owner: str, film: Resource
+) -> None:
+    network = Lossy("POST")
+    contents = connect(adapters=[("http://", network)], clock=InstantClock()).metadata.contents
+    copy = {name: value for name, value in contents.read(owner, film["ref"]).resource.items() if name != "name"}
+    with pytest.raises(ConnectionError):
+        contents.store(owner, {**copy, "title": "Copy"})
+    found = {one["ref"]: one["title"] for one in contents.scan(owner)}
+    assert len(found) == 2
+    assert found[film["ref"]] == film["title"]
 
 
 def test_a_function_is_not_applied_on_top_of_what_may_be_its_own_work(
@@ -382,7 +421,7 @@ def test_a_service_whose_descriptor_cannot_be_read_judges_the_changes_itself(
     client: Client, sandbox: Sandbox, owner: str
 ) -> None:
     client.metadata.contents.store(owner, content(owner, "film"))
-    sandbox.faults.add(Fault(status=404, path="/descriptor/raw*"))
+    sandbox.faults.add(Fault(status=404, path="/descriptor/raw*", times=None))
     with pytest.raises(ClientError, match="titel is not allowed"):
         client.metadata.contents.patch(owner, f"{owner}:film", {"titel": "x"})
     assert client.metadata.contents.patch(owner, f"{owner}:film", {"title": "x"}).resource["title"] == "x"

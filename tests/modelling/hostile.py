@@ -25,7 +25,8 @@ TEXTS = [
     "a\n\nReturns\n-------\nb", "\u202e\u2066 turned", "‘quoted’ – and … more", "# noqa", "# type: ignore",
     "TODO: later", "x = 1", "Привет, мир", "日本語の説明" * 40, "word " * 60, "w" * 500, "One. Two. Three " * 12,
     "Returns: " + "w" * 130 + " Args: " + "w" * 130, " leading and trailing ", "\x00\x08\x1b\u200b", "{braces} %s",
-    "\\N{BULLET} \\x41", "No full stop", "This is it!", "w" * 110 + " Returns: " + "v" * 115 + " z", "× ÷ ı ſ ǃ",
+    "\\N{BULLET} \\x41", "No full stop", "This is it!", "w" * 110 + " Returns: " + "v" * 115 + " z",
+    "w" * 75 + " Returns: " + "v" * 80 + " z", "× ÷ ı ſ ǃ",
     "é", "", "Ünïcödé ÀÉÎ",
 ]  # fmt: skip
 TYPES = [

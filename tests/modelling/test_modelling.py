@@ -33,9 +33,11 @@ def described(fields: dict[str, Any], **more: Any) -> Descriptor:
 
 def checked(folder: Path) -> str:
     """What the checkers say about the modules of a folder; nothing if all is well."""
+    rules = ["--config", str(ROOT / "pyproject.toml")]
     commands = [
-        ["ruff", "check", "--no-cache", "--output-format", "concise", "--config", str(ROOT / "pyproject.toml")],
-        ["ruff", "format", "--no-cache", "--check", "--config", str(ROOT / "pyproject.toml")],
+        ["ruff", "check", "--no-cache", "--output-format", "concise", *rules, "--config", "line-length = 88"],
+        ["ruff", "format", "--no-cache", "--check", "--isolated"],  # as where nobody has configured it
+        ["ruff", "format", "--no-cache", "--check", *rules],  # and with longer lines
         ["mypy", "--strict", "--config-file", "", "--cache-dir", str(folder / ".mypy_cache")],
     ]
     runs = [

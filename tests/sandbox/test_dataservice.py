@@ -283,6 +283,35 @@ def test_metadata_is_shown_by_a_read_only() -> None:
     api.store.close()
 
 
+def test_no_client_writes_what_the_server_does_however_little_the_descriptor_says() -> None:
+    fields = {
+        "ref": {"type": "ref"},
+        "owner": {"type": "name"},
+        "name": {"type": "name", "readOnly": True},
+        "createdAt": {"type": "timestamp"},
+        "version": {"type": "version"},
+    }
+    api = Api({"name": "catalogue", "resourcefuls": {"films": {"fields": fields}}})
+    forged = {"ref": "evil:x", "createdAt": "2000-01-01T00:00:00Z", "version": "0" * 40}
+    status, body = api.call("POST", "/data/films", {"films": [{"owner": "acme", "name": "b", **forged}]})
+    (stored,) = body["films"]
+    assert (status, stored["ref"], stored["createdAt"][:4]) == (201, "acme:b", "2026")
+    assert stored["version"] != forged["version"]
+    assert api.call("GET", "/data/films/acme:b")[1]["films"] == [stored] == api.call("GET", "/data/films")[1]["films"]
+    assert api.call("GET", "/data/films/evil:x")[0] == 404
+    assert api.call("PUT", "/data/films/acme:q", {"films": [{"owner": "acme"}]})[1]["films"][0]["ref"] == "acme:q"
+    api.store.close()
+
+
+@pytest.mark.parametrize("owner", [{"type": "name"}, {"type": "name", "required": True, "readOnly": True}])
+def test_an_owner_is_required_whatever_the_descriptor_says(owner: dict[str, Any]) -> None:
+    api = Api({"name": "catalogue", "resourcefuls": {"films": {"fields": {"owner": owner}}}})
+    status, body = api.call("POST", "/data/films", {"films": [{"name": "x"}]})
+    assert (status, body["message"]) == (400, "owner is required")
+    assert api.call("POST", "/data/films", {"films": [{"owner": "acme", "name": "x"}]})[0] == 201
+    api.store.close()
+
+
 def test_load_validates_and_counts(api: Api) -> None:
     documents = (content(f"c{number:04}") for number in range(1_203))
     assert api.service.load("contents", documents, user="acme:loader") == 1_203
@@ -300,3 +329,25 @@ def test_embedded_pages_has_bounds(api: Api) -> None:
     for pages in (0, 6):
         with pytest.raises(ValueError, match="from 1 to 5"):
             DataService(schema, api.store, embedded_pages=pages)
+
+
+def test_a_duration_that_its_pattern_allows_is_stored_and_sorted_or_refused() -> None:
+    pattern = r"soon|P\d+W|PT[\d.]+S"
+    fields = {
+        "owner": {"type": "name", "required": True},
+        "name": {"type": "name"},
+        "length": {"type": "duration", "sort": True, "typeInfo": {"pattern": pattern}},
+    }
+    api = Api({"name": "shorts", "resourcefuls": {"films": {"fields": fields}}})
+    lengths = {"weeks": "P2W", "probed": "PT5423.4166666666665S", "long": "PT10000000000S", "short": "PT5S"}
+    films = [{"owner": "acme", "name": name, "length": length} for name, length in lengths.items()]
+    assert api.call("POST", "/data/films", {"films": films})[0] == 201
+    found = api.call("GET", "/data/films?sort=length")[1]["films"]
+    assert [film["name"] for film in found] == ["short", "probed", "weeks", "long"]
+    for length in ("soon", "PT.S", f"PT{'9' * 400}S"):
+        status, body = api.call("POST", "/data/films", {"films": {"owner": "acme", "length": length}})
+        assert (status, body["validation"]["keys"]) == (400, ["length"])
+        assert "length is invalid - must be an ISO 8601 duration" in body["message"]
+    with pytest.raises(WireError, match="must be an ISO 8601 duration"):
+        api.service.load("films", [{"owner": "acme", "name": "x", "length": "soon"}], user="a:b")
+    api.store.close()

@@ -127,10 +127,18 @@ def test_words_fit_together() -> None:
 
 def test_a_larger_catalogue_begins_with_the_smaller_one() -> None:
     small, large = (
-        {name: list(documents) for name, documents in Catalogue("acme", size).resources()} for size in (33, 60)
+        {name: list(documents) for name, documents in Catalogue("acme", size).resources()} for size in (33, 90)
     )
-    assert large["contents"][:33] == small["contents"]
-    assert large["assets"][: len(small["assets"])] == small["assets"]
+    assert len(small["contents"]) == 33
+    for resource, documents in small.items():
+        assert large[resource][: len(documents)] == documents, resource
+
+
+def test_most_people_of_a_large_catalogue_have_something_to_do() -> None:
+    resources = {name: list(documents) for name, documents in Catalogue("acme", 900).resources()}
+    busy = {credit["personRef"] for credit in resources["credits"]}
+    assert busy <= {f"acme:{person['name']}" for person in resources["people"]}
+    assert len(busy) > 200
 
 
 def test_the_same_number_gives_the_same_catalogue() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -138,11 +139,124 @@ def test_an_abridged_descriptor_gets_the_common_fields() -> None:
         ({"fields": {}, "retentionPeriod": "a month"}, "retentionPeriod"),
         ({"fields": {}, "hyphenatedPluralName": "a/b"}, "hyphenatedPluralName"),
         ({"fields": {}, "pluralName": "movies"}, "pluralName"),
+        ({"fields": {}, "path": "/elsewhere"}, "resourcefuls.films.path"),
+        ({"fields": {}, "singularName": 5}, "resourcefuls.films.singularName"),
+        ({"fields": {}, "pagination": {"pages": {"max": 10**30}}}, "pagination.pages.max"),
+        ({"fields": {}, "retentionPeriod": "P9999999999D"}, "retentionPeriod"),
+        ({"fields": {}, "xfields": 5}, "resourcefuls.films.xfields"),
+        ({"fields": {}, "xfields": [{"type": "exactlyOne", "fields": [5]}]}, "films.xfields[0].fields"),
+        ({"fields": {}, "xfields": [{"type": "exactlyOne", "fields": []}]}, "films.xfields[0].fields"),
+        ({"fields": {}, "xfields": [{"type": "exactlyOne", "fields": ["gone"]}]}, "films.xfields[0].fields: 'gone'"),
+        (
+            {"fields": {"o": {"fields": {}, "xfields": [{"type": "exactlyOne", "fields": ["name"]}]}}},
+            "films.fields.o.xfields[0].fields: 'name'",
+        ),
+        ({"fields": {}, "filters": {"x": {"type": []}}}, "filters.x.type"),
+        ({"fields": {}, "filters": {"x": {"type": "q", "includes": [5]}}}, "filters.x.includes"),
+        (
+            {"fields": {}, "filters": {"x": {"type": "predefined", "values": {"true": {"withRef": True}}}}},
+            "filters.x.values.true.withRef must be a text",
+        ),
+        (
+            {"fields": {"o": {"fields": {}}}, "filters": {"x": {"fieldNamePath": "o"}}},
+            "filters.x.fieldNamePath: 'o' is an object",
+        ),
+        ({"fields": {}, "relationships": {"a": {"type": []}}}, "relationships.a.type"),
+        (
+            {
+                "fields": {},
+                "relationships": {
+                    "a": {"type": "direct", "resourceType": "films", "fieldNamePath": "ref", "through": ["a"]}
+                },
+            },
+            "relationships.a.through",
+        ),
+        (
+            {
+                "fields": {"o": {"fields": {}}},
+                "relationships": {"a": {"type": "direct", "resourceType": "films", "fieldNamePath": "o"}},
+            },
+            "resourcefuls.films.relationships.a.fieldNamePath: 'o' is an object",
+        ),
     ],
 )
 def test_a_broken_descriptor_is_refused_with_the_place(change: dict[str, Any], place: str) -> None:
-    with pytest.raises(ValueError, match=place.replace(".", r"\.")):
+    with pytest.raises(ValueError, match=re.escape(place)):
         Schema.parse({"name": "catalogue", "resourcefuls": {"films": change}})
+
+
+@pytest.mark.parametrize(
+    ("field", "place"),
+    [
+        ({"type": ["string"]}, "k.type"),
+        ({"type": {}}, "k.type"),
+        ({"type": "timestamp", "nonexistent": []}, "k.nonexistent"),
+        ({"type": "string", "localisedBy": ["k"]}, "k.localisedBy"),
+        ({"type": "string", "localisedBy": "k"}, "k.localisedBy: 'k' holds no texts by language"),
+        ({"type": "string", "typeInfo": {"pattern": 5}}, "k.typeInfo.pattern"),
+        ({"type": "ratings", "typeInfo": {"values": {"BBFC": {"values": 5}}}}, "k.typeInfo.values.BBFC.values"),
+        ({"type": "ratings", "typeInfo": {"values": {"BBFC": {"values": [{}]}}}}, "k.typeInfo.values.BBFC.values"),
+        ({"type": "string", "allowedValues": "abc"}, "k.allowedValues"),
+        ({"type": "string", "allowedValues": [{"value": 5}]}, "k.allowedValues[0].value must be a text"),
+        ({"type": "string", "allowedValues": [{"value": "a", "alternatives": 5}]}, "k.allowedValues[0].alternatives"),
+        ({"type": "integer", "allowedValues": [{"value": "few"}]}, "k.allowedValues[0].value must be a number"),
+        ({"type": "duration", "allowedValues": [{"value": "short"}]}, "k.allowedValues: 'short' must be an ISO 8601"),
+        ({"type": "string", "allowedValueMappings": ["a"]}, "k.allowedValueMappings"),
+        ({"type": "string", "allowedValueMappings": {"a": 5}}, "k.allowedValueMappings.a"),
+        ({"type": "string", "xfields": {"a": 5}}, "k.xfields"),
+        ({"type": "string", "default": 5}, "k.default: the value must be a string"),
+        ({"type": "string", "default": {"a": [1]}}, "k.default: the value must be a string"),
+        ({"type": "string", "array": True, "default": "a"}, "k.default: the value must be an array"),
+        ({"type": "integer", "default": ""}, "k.default: the value must be a number"),
+        ({"fields": {"a": {"type": "string"}}, "default": {"b": "c"}}, "k.default: the value has 'b'"),
+        ({"fields": {"a": {"type": "string", "default": 5}}}, "k.fields.a.default: the value must be a string"),
+        ({"fields": {"a": {"type": "string"}}, "sort": True}, "k.sort: an object"),
+        ({"fields": {"a": {"type": "string"}}, "countable": True}, "k.countable: an object"),
+        ({"fields": {"a": {"type": "string"}}, "array": True, "sort": True}, "k.sort: an object"),
+    ],
+)
+def test_a_broken_field_is_refused_with_the_place(field: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"resourcefuls.films.fields.{place}")):
+        Schema.parse({"name": "catalogue", "resourcefuls": {"films": {"fields": {"k": field}}}})
+
+
+def test_a_default_is_stored_as_if_it_had_been_sent() -> None:
+    fields = {
+        "kind": {"type": "string", "allowedValueMappings": {"clip": "short"}, "default": "clip"},
+        "at": {"type": "timestamp", "default": "2026-01-01"},
+        "note": {"type": "string", "default": ""},
+        "made": {"type": "string", "readOnly": True, "default": 5},
+        "o": {"array": True, "fields": {"kind": {"type": "integer"}}, "default": [{"kind": 1.0}]},
+    }
+    found = Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields}}}).resources["films"].fields
+    assert [found[name].default for name in ("kind", "at", "note")] == ["short", "2026-01-01T00:00:00.000Z", ""]
+    assert found["o"].default == [{"kind": 1}]
+
+
+@pytest.mark.parametrize("name", ["ref", "createdAt", "createdBy", "updatedAt", "updatedBy", "version", "reapAt"])
+def test_only_the_server_writes_what_it_writes_whatever_a_descriptor_says(name: str) -> None:
+    fields = {name: {"type": "string", "readOnly": False, "required": True, "allowedValues": [{"value": "x"}]}}
+    found = Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields}}}).resources["films"]
+    assert found.fields[name].read_only
+    assert found.fields[name].type in {"ref", "timestamp", "version"}
+
+
+@pytest.mark.parametrize("more", [{}, {"readOnly": True}, {"type": "string"}, {"required": False}])
+def test_owner_and_name_are_the_clients_whatever_a_descriptor_says(more: dict[str, Any]) -> None:
+    fields = {name: {"type": "name", **more} for name in ("owner", "name")}
+    films = Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields}}}).resources["films"]
+    owner, name = films.fields["owner"], films.fields["name"]
+    assert (owner.required, owner.read_only, name.required, name.read_only) == (True, False, False, False)
+    for field in (owner, name):
+        assert field.pattern is not None
+        assert not field.pattern.fullmatch("a:b"), "a ref has one colon"
+
+
+@pytest.mark.parametrize("raw", [{"type": "integer"}, {"type": "name", "array": True}, {"fields": {}}, {"type": "map"}])
+def test_a_common_field_of_another_kind_is_refused(raw: dict[str, Any]) -> None:
+    for name in ("owner", "name", "ref", "createdAt"):
+        with pytest.raises(ValueError, match=rf"resourcefuls\.films\.fields\.{name} must be a single text"):
+            Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": {name: raw}}}})
 
 
 @pytest.mark.parametrize("through", ["b", "nowhere"])

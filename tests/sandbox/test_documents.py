@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sequoia.sandbox.documents import Problem, Writer, new_name, validate
+from sequoia.sandbox.documents import Problem, Writer, new_name, reap_time, validate
 from sequoia.sandbox.fields import parse_field
 from sequoia.sandbox.payload import documents_of, refuse
 from sequoia.sandbox.schema import Resource, Schema
@@ -54,6 +54,8 @@ def problems(document: Any, **more: Any) -> list[Problem]:
         ("year", 1999, 1999),
         ("duration", "PT1H20M", "PT1H20M"),
         ("duration", "-P3DT11.98S", "-P3DT11.98S"),
+        ("duration", "PT5423.4166666666665S", "PT5423.4166666666665S"),
+        ("duration", "PT10000000000S", "PT10000000000S"),
         ("boolean", False, False),
         ("integer", -3, -3),
         ("integer", 3.0, 3),
@@ -97,6 +99,7 @@ def test_a_type_accepts(type_: str, value: Any, stored: Any) -> None:
         ("year", 99),
         ("duration", "PT"),
         ("duration", "1h"),
+        ("duration", f"P{'9' * 400}D"),
         ("boolean", "true"),
         ("boolean", 1),
         ("integer", 1.5),
@@ -134,6 +137,43 @@ def test_bounds_of_texts_maps_and_numbers() -> None:
         check_value(parse_field("x", {"type": "map", "max": 1}, "x"), {"a": 1, "b": 2})
     with pytest.raises(InvalidValueError, match="larger than or equal to 5"):
         check_value(parse_field("x", {"type": "number", "min": 5}, "x"), 4.9)
+
+
+@pytest.mark.parametrize(
+    ("listed", "value", "stored"),
+    [
+        ({"allowedValues": [{"value": 1}, {"value": 2}]}, 2, 2),
+        ({"allowedValues": [{"value": 1}, {"value": 2}]}, 1.0, 1),
+        ({"allowedValues": [{"value": "1"}]}, 1, 1),
+        ({"allowedValues": [{"value": 1, "alternatives": ["one"]}]}, "one", 1),
+        ({"allowedValueMappings": {"1": 1, "one": 1}}, 1, 1),
+        ({"allowedValueMappings": {"1": 1, "one": 1}}, "one", 1),
+        ({"allowedValues": []}, 7, 7),
+    ],
+)
+def test_allowed_values_of_numbers(listed: dict[str, Any], value: Any, stored: int) -> None:
+    fields = {"level": {"type": "integer", **listed}}
+    resource = Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields}}}).resources["films"]
+    for clean, found in (
+        validate(resource, {"owner": "a", "level": value}),
+        Writer(resource).validate({"owner": "a", "level": value}),
+    ):
+        assert (clean["level"], found) == (stored, [])
+        assert type(clean["level"]) is int
+    if any(listed.values()):
+        for wrong in (3, "3", True):
+            assert Writer(resource).validate({"owner": "a", "level": wrong})[1] != []
+        text = validate(resource, {"owner": "a", "level": 3})[1][0].text
+        assert text.startswith("level is invalid - must be one of [1")
+
+
+def test_mappings_alone_say_what_is_allowed() -> None:
+    fields = {"kind": {"type": "string", "allowedValueMappings": {"clip": "short", "feature": "long"}}}
+    resource = Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields}}}).resources["films"]
+    for value, stored in (("clip", "short"), ("short", "short"), ("long", "long")):
+        assert Writer(resource).validate({"owner": "a", "kind": value}) == ({"owner": "a", "kind": stored}, [])
+    (problem,) = Writer(resource).validate({"owner": "a", "kind": "wide"})[1]
+    assert problem.text == "kind is invalid - must be one of [short, long]"
 
 
 def test_a_valid_document_gets_defaults_and_canonical_values() -> None:
@@ -200,6 +240,27 @@ def test_a_finished_document_has_identity_history_and_a_version_of_its_content()
     assert again["version"] == first["version"]
     changed = writer.finish({**clean, "active": False}, again, user="acme:me", now="2026-01-02T00:00:00.000Z")
     assert changed["version"] != first["version"]
+
+
+def test_a_title_of_another_kind_is_not_made_of_the_name() -> None:
+    for title in (
+        {"type": "integer", "sort": True},
+        {"type": "duration", "sort": True},
+        {"type": "name", "array": True},
+    ):
+        resource = Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": {"title": title}}}}).resources[
+            "films"
+        ]
+        document = Writer(resource).finish(
+            {"owner": "a", "name": "b"}, None, user="a:u", now="2026-01-01T00:00:00.000Z"
+        )
+        assert "title" not in document
+
+
+@pytest.mark.parametrize("period", ["P9000Y", "P99999999D", "P999999999Y"])
+def test_a_retention_beyond_all_time_lasts_until_its_end(period: str) -> None:
+    assert reap_time(films(retentionPeriod=period), "2026-01-01T00:00:00.000Z") == "9999-12-31T23:59:59.999Z"
+    assert reap_time(films(retentionPeriod="P1Y2D"), "2026-01-01T00:00:00.000Z") == "2027-01-03T00:00:00.000Z"
 
 
 def test_made_names() -> None:

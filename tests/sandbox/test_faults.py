@@ -176,6 +176,33 @@ def test_a_status_without_a_name_is_answered_too(sandbox: Sandbox, http: httpx2.
     assert http.get(sandbox.registry_url).json()["statusCode"] == 599
 
 
+def test_a_forced_412_is_the_one_of_the_platform(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents/acme:x"
+    body = {"contents": [{"owner": "acme", "name": "x", "type": "movie"}]}
+    refused = http.put(url, json=body, headers={**bearer, "if-match": f'"{"0" * 40}"'})
+    sandbox.faults.add(Fault(status=412, method="PUT"))
+    forced = http.put(url, json=body, headers=bearer)
+
+    assert (forced.status_code, forced.json()) == (refused.status_code, refused.json())
+    # One client compares these words.
+    assert forced.json()["message"] == "document cannot be changed - versions do not match"
+    sandbox.faults.add(Fault(status=412, body=b"{}"))
+    assert http.put(url, json=body, headers=bearer).json() == {}
+
+
+def test_a_forced_401_is_the_one_of_the_platform(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents"
+    refused = http.get(url)
+    sandbox.faults.add(Fault(status=401))
+    forced = http.get(url, headers=bearer)
+
+    assert (forced.status_code, forced.json()) == (401, refused.json())
+    assert forced.headers["www-authenticate"] == 'Bearer error="Invalid token"'
+    sandbox.faults.add(Fault(status=401, headers={"WWW-Authenticate": "Basic"}))
+    assert http.get(url, headers=bearer).headers.get_list("www-authenticate") == ["Basic"]
+    assert http.get(url, headers=bearer).status_code == 200
+
+
 def test_a_body_of_any_type_stands_in_for_the_answer(sandbox: Sandbox, http: httpx2.Client) -> None:
     sandbox.faults.add(Fault(status=502, body=b"<h1>Bad Gateway</h1>", content_type="text/html"))
     sandbox.faults.add(Fault(body=b"not json"))
@@ -220,6 +247,37 @@ def test_a_connection_dropped_in_the_body_gives_half_of_it(sandbox: Sandbox, htt
                 received += piece
     assert received == b"01234"
     assert http.get(sandbox.registry_url).status_code == 200
+
+
+def test_a_write_whose_answer_is_lost_took_effect(
+    sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client
+) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents"
+    written = {"contents": [{"owner": "acme", "name": "half-heard", "type": "movie"}]}
+    sandbox.faults.add(Fault(drop="body", method="POST"))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        http.post(url, json=written, headers=bearer)
+    assert sandbox.requests[-1].status == 201
+    assert http.get(f"{url}/acme:half-heard", headers=bearer).status_code == 200
+
+    # The answer to a delete has no body to cut: not even its head is sent.
+    sandbox.faults.add(Fault(drop="body", method="DELETE"))
+    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+        http.delete(f"{url}/acme:half-heard", params={"owner": "acme"}, headers=bearer)
+    assert sandbox.requests[-1].status is None
+    assert http.get(f"{url}/acme:half-heard", headers=bearer).status_code == 404
+
+
+def test_a_cut_answer_that_was_given_takes_the_place_of_the_write(
+    sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client
+) -> None:
+    url = f"{sandbox.location('metadata')}/data/contents"
+    written = {"contents": [{"owner": "acme", "name": "unheard", "type": "movie"}]}
+    sandbox.faults.add(Fault(drop="body", status=503, method="POST"))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        http.post(url, json=written, headers=bearer)
+    assert sandbox.requests[-1].status == 503
+    assert http.get(f"{url}/acme:unheard", headers=bearer).status_code == 404
 
 
 def test_an_expired_token_is_forgotten(sandbox: Sandbox, bearer: dict[str, str], http: httpx2.Client) -> None:

@@ -23,6 +23,7 @@ from sequoia.sandbox.wire import Request
 NOW = "2026-01-01T00:00:00.000Z"
 FIELDS: dict[str, Any] = {
     "kind": {"type": "string"},
+    "code": {"type": "string", "sort": True},
     "tags": {"type": "string", "array": True},
     "size": {"type": "number", "sort": True},
     "widths": {"type": "number", "array": True},
@@ -40,6 +41,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     "q": {"type": "q", "includes": ["plot", "localisedPlot", "parts.colour"]},
     "withRef": {"fieldNamePath": "ref", "prefix": True},
     "withKind": {"fieldNamePath": "kind", "prefix": True},
+    "withCode": {"fieldNamePath": "code", "prefix": True},
     "withTags": {"fieldNamePath": "tags", "prefix": True},
     "withColour": {"fieldNamePath": "parts.colour", "prefix": True},
     "withIds": {"fieldNamePath": "ids"},
@@ -54,6 +56,7 @@ FILTERS: dict[str, dict[str, Any]] = {
 DESCRIPTOR = {"name": "zoo", "resourcefuls": {"animals": {"fields": FIELDS, "filters": FILTERS}}}
 
 WORDS = ["a", "ab", "abc", "b", "B", "bé", "a/b", "a*b", "é", "\U0010ffff", "x:y", "a b&c%+#"]
+CODES = ["f", "nf", "Inf", "-Inf", "wolf"]
 TIMES = ["2013-12-31T23:59:59.999Z", "2014-01-01T00:00:00.000Z", "2014-05-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z"]
 ASKED_TIMES = [*TIMES, "2014", "2014-05", "2014-05-01T02:00+02:00", "NOW"]
 DAYS = ["2014-01-01", "2014-05-01", "2014-05-02"]
@@ -105,6 +108,7 @@ class Subject:
 SUBJECTS = {
     "withRef": Subject(texts("ref"), ["o:d0", "o:d1", "p:d1", "o:"], starred=True),
     "withKind": Subject(texts("kind"), WORDS, starred=True),
+    "withCode": Subject(texts("code"), CODES, starred=True),
     "withTags": Subject(texts("tags"), WORDS, starred=True),
     "withColour": Subject(lambda item: [part["colour"] for part in item.get("parts", ())], WORDS, starred=True),
     "withIds": Subject(
@@ -256,6 +260,7 @@ DOCUMENT = st.fixed_dictionaries(
     {"owner": st.sampled_from(["o", "p"])},
     optional={
         "kind": st.sampled_from(WORDS),
+        "code": st.sampled_from(CODES),
         "tags": st.lists(st.sampled_from(WORDS), max_size=3),
         "size": st.sampled_from(NUMBERS),
         "widths": st.lists(st.sampled_from(NUMBERS), max_size=3),

@@ -417,3 +417,15 @@ def test_linked_items_in_a_language() -> None:
     assert get(made, entry["request"])["categories"][0]["title"] == "Vent"
     assert get(made, "/data/contents/acme:c?lang=es&fields=title")["contents"] == [{"title": "Viento"}]
     store.close()
+
+
+def test_a_hop_goes_through_any_number_of_resources() -> None:
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(Schema.parse(builtin_descriptors()["metadata"]), store)
+    made.load("contents", [{"owner": "acme", "name": "epic", "type": "movie"}], user="a:b")
+    people = [f"p{number:04}" for number in range(1_101)]
+    made.load("people", ({"owner": "acme", "name": name} for name in people), user="a:b")
+    credits_ = ({"name": name, "contentRef": "acme:epic", "personRef": f"acme:{name}"} for name in people)
+    made.load("credits", ({"owner": "acme", **item} for item in credits_), user="a:b")
+    assert refs(get(made, "/data/contents?include=credits.people")["linked"]["credits.people"]) == people
+    store.close()

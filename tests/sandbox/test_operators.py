@@ -77,6 +77,9 @@ def names(body: Any, plural: str = "contents") -> str:
         ("withTitle=!Ash*", "ac"),
         ("withTitle=*ash", "c"),
         ("withTitle=*ind||Ashes", "ad"),
+        # Nobody has a title to sort by here, and a text that is absent has no ending.
+        ("withSortTitle=*f", ""),
+        ("withSortTitle=!*Inf", "abcd"),
         ("withTitle=A*&&*s", "d"),
         ("withAlternativeIdentifiers=isan:isan://host*", "b"),
         ("withAlternativeIdentifiers=isan:*", "b"),

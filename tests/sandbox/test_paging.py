@@ -144,6 +144,15 @@ def test_a_continue_answer_keeps_the_original_parameters_working(service: DataSe
     assert again == get(service, first["meta"]["continue"])
 
 
+def test_a_token_with_padding_leads_on(service: DataService) -> None:
+    start = "/data/contents?perPage=5&continue=true&withTags=x"
+    plain = get(service, start)["meta"]["continue"]
+    token = dict(parse_qsl(urlsplit(plain).query))["continue"]
+    padded = plain.replace(token, f"{token}{'%3D' * (-len(token) % 4 or 2)}")
+    assert get(service, padded) == get(service, plain)
+    assert walk(service, padded, "continue") == walk(service, start, "continue")[1:]
+
+
 def test_meta_of_numbered_pages(service: DataService) -> None:
     url = "/data/contents?perPage=15&owner=acme&include=assets&assets.fields=ref,contentRef&count=true"
     meta = get(service, url)["meta"]

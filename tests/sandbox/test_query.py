@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import pytest
@@ -187,6 +187,58 @@ def test_counts_and_facets(service: DataService) -> None:
         "categoryRefs": {"acme:k": 2, "acme:j": 1},
     }
     assert get(service, "count=type&withTitle=Ash")["meta"]["facetCount"] == {"type": {"movie": 1, "show": 1}}
+
+
+def test_a_facet_shows_values_that_a_filter_takes() -> None:
+    fields = {
+        "length": {"type": "duration", "countable": True},
+        "cuts": {"type": "duration", "array": True, "countable": True},
+        "scores": {"type": "scores", "countable": True},
+        "reels": {"array": True, "fields": {"size": {"type": "number", "countable": True}}},
+        "speed": {"type": "number", "countable": True, "sort": True},
+    }
+    filters = {
+        "withLength": {"fieldNamePath": "length"},
+        "withCuts": {"fieldNamePath": "cuts"},
+        "withScores": {"fieldNamePath": "scores"},
+        "withSize": {"fieldNamePath": "reels.size"},
+        "withSpeed": {"fieldNamePath": "speed"},
+    }
+    films: list[dict[str, Any]] = [
+        {"name": "a", "length": "PT80M", "cuts": ["P1M", "PT0.5S"], "scores": {"r": 0.9, "s:t": 2.0}, "speed": 2.0},
+        {
+            "name": "b",
+            "length": "PT1H20M",
+            "cuts": ["P30D"],
+            "scores": {"r": 0.9},
+            "speed": 2,
+            "reels": [{"size": 7.0}],
+        },
+        {"name": "c", "length": "-PT5S", "scores": {"r": -1}, "speed": 1.5, "reels": [{"size": 7}, {"size": 1e20}]},
+        {"name": "d"},
+    ]
+    store = Store(None, now=lambda: "2026-01-01T00:00:00.000Z")
+    made = DataService(
+        Schema.parse({"name": "x", "resourcefuls": {"films": {"fields": fields, "filters": filters}}}), store
+    )
+    made.load("films", ({"owner": "acme", **film} for film in films), user="acme:tester")
+    found = get(made, "count=length,cuts,scores,reels.size,speed", "/data/films")["meta"]["facetCount"]
+    assert found == {
+        "length": {"PT80M": 2, "-PT5S": 1},
+        "cuts": {"P1M": 2, "PT0.5S": 1},
+        "scores": {"r:0.9": 2, "r:-1": 1, "s:t:2": 1},
+        "reels.size": {"7": 2, "1e+20": 1},
+        "speed": {"2": 2, "1.5": 1},
+    }
+    for name, path in (
+        ("withLength", "length"),
+        ("withCuts", "cuts"),
+        ("withSize", "reels.size"),
+        ("withSpeed", "speed"),
+    ):
+        for text, number in found[path].items():
+            assert get(made, urlencode({"count": "true", name: text}), "/data/films")["meta"]["totalCount"] == number
+    store.close()
 
 
 def test_resources_false_shows_only_meta(service: DataService) -> None:

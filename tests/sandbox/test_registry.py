@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
-from sequoia.sandbox import Sandbox
+from sequoia.sandbox import Sandbox, SandboxError
 
 
 def test_the_list_has_every_service_in_the_full_form(sandbox: Sandbox, http: httpx2.Client) -> None:
@@ -212,3 +213,47 @@ def test_a_registry_descriptor_of_ones_own_keeps_the_services(http: httpx2.Clien
         assert services(sandbox, http)["registry"]["title"] == "Mine"
         described = http.get(f"{sandbox.location('registry')}/descriptor/raw").json()
         assert set(described["resourcefuls"]) == {"tenants", "services"}
+
+
+def test_an_abridged_descriptor_is_served_with_all_that_clients_rely_on(http: httpx2.Client) -> None:
+    fields = {"owner": {"type": "name", "required": True}}
+    resources = {"offerTemplates": {"fields": fields}, "categories": {"fields": {}, "singularName": "class"}}
+    given = {"name": "my-svc", "resourcefuls": resources}
+    before = msgspec.json.encode(given)
+    with Sandbox(descriptors=[given]) as sandbox, sandbox.client() as client:
+        served = http.get(f"{sandbox.location('my-svc')}/descriptor/raw").json()
+        described = client["my-svc"].descriptor
+    assert {"title", "description", "routes", "resourcefuls"} <= served.keys()
+    assert served["resourcefuls"] == {
+        "offerTemplates": {
+            "path": "/data",
+            "singularName": "offerTemplate",
+            "pluralName": "offerTemplates",
+            "hyphenatedPluralName": "offer-templates",
+            "fields": fields,
+            "relationships": {},
+        },
+        "categories": {
+            "path": "/data",
+            "singularName": "class",
+            "pluralName": "categories",
+            "hyphenatedPluralName": "categories",
+            "fields": {},
+            "relationships": {},
+        },
+    }
+    assert described.resourcefuls.keys() == {"offerTemplates", "categories"}
+    assert msgspec.json.encode(given) == before, "the caller's descriptor is not changed"
+
+
+@pytest.mark.parametrize("change", [{"title": 5}, {"description": 5}, {"routes": [{"path": 5}]}, {"routes": None}])
+def test_a_descriptor_that_clients_could_not_read_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(SandboxError, match=rf"descriptor 1 is no usable service descriptor: .*{next(iter(change))}"):
+        Sandbox(descriptors=[{"name": "my-svc", "resourcefuls": {}, **change}]).start()
+
+
+def test_actions_that_are_no_list_are_those_of_nobody() -> None:
+    operations = {"browse": {"actions": 5}, "get": None}
+    given = {"name": "my-svc", "resourcefuls": {"films": {"fields": {}, "operations": operations}}}
+    with Sandbox(descriptors=[{**given, "routes": [{"path": "/x", "actions": 5}]}]) as sandbox:
+        assert sandbox.location("my-svc")

@@ -171,7 +171,7 @@ def test_a_service_that_fails_in_the_middle_fails_the_job_or_is_asked_again(ask:
 
 def test_what_the_page_shows_runs(told: Callable[[Any], Any], sandbox: Sandbox, tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    [block] = re.findall(r"^```python no-run: [^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    [block] = re.findall(r"^```python title=.spark.py.\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "block.py").write_text(block, encoding="utf-8")
     names = {"registry_url": sandbox.registry_url, "client_id": sandbox.client_id, "secret": sandbox.client_secret}
     assert "|movie|" in told({"run": str(tmp_path / "block.py"), "names": names})["printed"]

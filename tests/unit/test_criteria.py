@@ -162,6 +162,50 @@ def test_an_intersection_is_an_inclusion_by_its_bare_name() -> None:
     assert where().include("assets").intersect("offers", where()).included == ("assets", "offers")
 
 
+@pytest.mark.parametrize(
+    ("criteria", "params"),
+    [
+        (
+            where(field("assets.type") == "video").intersect("assets", where(field("type") == "picture")),
+            {"assets.withType": ["video", "picture"], "include": "assets<intersect>"},
+        ),
+        (
+            where(field("assets.tags") == "a").intersect("assets", where(field("tags") == "b", field("tags") == "c")),
+            {"assets.withTags": ["a", "b", "c"], "include": "assets<intersect>"},
+        ),
+        (
+            where().include("assets", fields=["ref", "url"]).intersect("assets", where().fields("ref", "name")),
+            {"assets.fields": "ref,url,name", "include": "assets<intersect>"},
+        ),
+        (
+            where().include("assets", order_by="name").intersect("assets", where().order_by("-createdAt", "name")),
+            {"assets.sort": "name,-createdAt", "include": "assets<intersect>"},
+        ),
+        (
+            where(raw("assets.include", "a")).intersect("assets", where().include("b").intersect("c", where())),
+            {"assets.include": "a,b,c<intersect>", "include": "assets<intersect>"},
+        ),
+        (
+            where(raw("include", "offers,assets"), raw("assets.fields", "ref")).include("assets", fields=["url"]),
+            {"include": "offers,assets", "assets.fields": "ref,url"},
+        ),
+        (where(raw("include", "")).include("assets"), {"include": "assets"}),
+    ],
+)
+def test_what_is_asked_of_a_relationship_in_several_places_is_all_sent(
+    criteria: Criteria, params: dict[str, str | list[str]]
+) -> None:
+    assert criteria.get_criteria_params() == params
+
+
+def test_a_second_intersection_with_a_relationship_does_not_take_the_place_of_the_first() -> None:
+    criteria = where().intersect("offers", where(field("type") == "free"))
+    criteria.intersect("offers", where(field("type") == "free"))
+    with pytest.raises(CriteriaError, match="'offers' is intersected already"):
+        criteria.intersect("offers", where(field("type") == "linear"))
+    assert str(criteria) == "include=offers%3Cintersect%3E&offers.withType=free"
+
+
 def test_a_copy_asks_the_same_and_is_changed_alone() -> None:
     criteria = where(field("a") == 1).include("assets").intersect("offers", where())
     copied = criteria.copy()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -98,6 +100,8 @@ def test_one_of_one_value_is_that_value() -> None:
         (datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC), "2027-01-02T03:04:05.000Z"),
         (datetime(2027, 1, 2, 3, 4, 5, 678999, tzinfo=UTC), "2027-01-02T03:04:05.678Z"),
         (datetime(2027, 1, 1, 23, 30, tzinfo=timezone(timedelta(hours=-2))), "2027-01-02T01:30:00.000Z"),
+        (datetime.min.replace(tzinfo=UTC), "0001-01-01T00:00:00.000Z"),
+        (datetime.max.replace(tzinfo=UTC), "9999-12-31T23:59:59.999Z"),
         (date(2027, 1, 2), "2027-01-02"),
         (timedelta(0), "PT0S"),
         (timedelta(seconds=90), "PT1M30S"),
@@ -113,12 +117,60 @@ def test_a_value_has_its_wire_form(value: Any, wire: str) -> None:
     assert field("x").equal_to(value).wire == wire
 
 
+class Kind(str, enum.Enum):  # noqa: UP042 - the usual form of older code
+    MOVIE = "movie"
+
+
+class Plain(enum.Enum):
+    MOVIE = "movie"
+    ACTIVE = True
+    NOTHING = None
+
+
+class Said(enum.Enum):
+    """One that says itself how it is written, which is what 4.4.0 sent."""
+
+    MOVIE = 1
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Count(int):
+    """A number of somebody's own."""
+
+
+@pytest.mark.parametrize(
+    ("value", "wire"),
+    [
+        (Kind.MOVIE, "movie"),
+        (Plain.MOVIE, "movie"),
+        (Plain.ACTIVE, "true"),
+        (enum.StrEnum("Text", {"MOVIE": "movie"}).MOVIE, "movie"),  # type: ignore[attr-defined]
+        (enum.IntEnum("Number", {"TWO": 2}).TWO, "2"),  # type: ignore[attr-defined]
+        (Said.MOVIE, "movie"),
+        (Count(5), "5"),
+        (UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+    ],
+)
+def test_a_member_of_an_enum_and_whatever_has_a_text_are_written_as_that(value: Any, wire: str) -> None:
+    assert field("x").equal_to(value).wire == wire
+    assert field("x").any_of("a", value).wire == f"a||{wire}"
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
+        (object(), "is no value to filter by: give a text"),
+        (field("type") == "movie", "is no value to filter by: give a text"),
+        (len, "is no value to filter by: give a text"),
+        (Plain, "not one value"),
+        (Plain.NOTHING, "None is no value"),
         (None, "None is no value"),
         ("", "an empty one asks nothing"),
         (datetime(2027, 1, 2), "has no time zone"),  # noqa: DTZ001 - that is the point
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=2))), "years 1 to 9999"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-2))), "years 1 to 9999"),
         (["a"], "not one value"),
         ({"a": 1}, "not one value"),
         (b"a", "not one value"),
@@ -135,6 +187,61 @@ def test_a_value_that_a_filter_cannot_carry_is_refused(value: Any, words: str) -
 def test_a_value_that_would_part_the_list_is_refused() -> None:
     with pytest.raises(CriteriaError, match=r"cannot hold '\|\|'"):
         field("x").any_of("a||b", "c")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: field("x") != "!a",
+        lambda: field("x").any_of("!a", "b"),
+        lambda: field("x").any_of({"!a", "b"}),
+        lambda: field("x").any_of("a", "!b"),
+        lambda: field("x").all_of("!a", "b"),
+        lambda: field("x").starts_with("!a"),
+        lambda: field("x") >= "!1",
+        lambda: field("x") < "!1",
+        lambda: field("x").between("!1", "2"),
+    ],
+)
+def test_a_value_that_would_turn_the_question_round_is_refused(ask: Callable[[], object]) -> None:
+    with pytest.raises(CriteriaError, match="begins with '!', which means 'not'"):
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda: field("x").any_of("a|", "b"), r"end in '\|'"),
+        (lambda: field("x").all_of("a&", "b"), "end in '&'"),
+        (lambda: field("x").all_of("a||b", "c"), r"with '\|\|' in it"),
+        (lambda: field("x").starts_with("a||b"), r"with '\|\|' in it"),
+        (lambda: field("x").ends_with("a&&b"), "with '&&' in it"),
+        (lambda: field("x") >= "1||2", r"with '\|\|' in it"),
+        (lambda: field("x").between("1&&2", "3"), "with '&&' in it"),
+    ],
+)
+def test_a_value_that_would_part_the_question_is_refused(ask: Callable[[], object], words: str) -> None:
+    with pytest.raises(CriteriaError, match=words):
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("made", "wire"),
+    [
+        (field("x") == "!a", "!a"),
+        (field("x") == "a||b", "a||b"),
+        (field("x") == "!2010/2015", "!2010/2015"),
+        (field("x") == "*", "*"),
+        (field("x") != "a||b", "!a||b"),
+        (field("x").any_of("a*", "1/2"), "a*||1/2"),
+        (field("x").any_of("a&&b", "c"), "a&&b||c"),
+        (field("x").any_of("a", "|b", "c|"), "a|||b||c|"),
+        (field("x").ends_with("!"), "*!"),
+        (field("x").starts_with("a|"), "a|*"),
+    ],
+)
+def test_a_wire_form_that_can_be_meant_is_sent_as_it_is(made: Filter, wire: str) -> None:
+    assert made.wire == wire
 
 
 @pytest.mark.parametrize("values", [(), ([],), ((),), (set(),)])

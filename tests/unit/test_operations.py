@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
@@ -94,10 +95,12 @@ def test_a_ref_that_is_none_is_refused(refs: Any) -> None:
         CONTENTS.delete("acme", refs)
 
 
-@pytest.mark.parametrize("refs", [None, 7, [None], [7], b"acme:a"])
+@pytest.mark.parametrize("refs", [None, 7, [None], [7], b"acme:a", {"ref": "acme:a"}, [{"ref": "acme:a"}]])
 def test_a_ref_of_another_type_is_refused(refs: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="such as 'owner:name'"):
         CONTENTS.delete("acme", refs)
+    with pytest.raises(TypeError, match="such as 'owner:name'"):
+        CONTENTS.read("acme", refs, None)
 
 
 @pytest.mark.parametrize("owner", ["", " ", 7, ["acme"]])
@@ -261,6 +264,28 @@ def test_a_business_path_is_filled_in_with_encoded_values() -> None:
     call = FLOW.call("GET", {"service": "execution-progress", "owner": "acme", "ref": "a/b?c#d e:f"}, None)
     assert call.url == "/execution-progress/acme:a%2Fb%3Fc%23d%20e:f"
     assert (call.method, call.key, call.body, call.repeatable) == ("GET", None, None, True)
+
+
+def test_business_parameters_may_be_a_query_string() -> None:
+    call = BusinessPath("/$service$params").call("GET", {"service": "s"}, "?a=b c&d=é")
+    assert call.url == "/s?a=b%20c&d=%C3%A9"
+
+
+@pytest.mark.parametrize("content", [iter([b"x"]), io.BytesIO(b"x"), 5, {"a": 1}])
+def test_a_body_that_could_be_sent_only_once_is_refused(content: Any) -> None:
+    with pytest.raises(TypeError, match=r"content must be text or bytes, not .*: read it first"):
+        _any("PUT", content=content)
+
+
+@pytest.mark.parametrize("content", [bytearray(b"x"), memoryview(b"x"), "x", b"x"])
+def test_a_body_is_text_or_bytes(content: Any) -> None:
+    assert _any("PUT", content=content).body == b"x"
+
+
+@pytest.mark.parametrize("query_string", [{"perPage": 1}, b"perPage=1", 5])
+def test_a_query_string_is_a_text(query_string: Any) -> None:
+    with pytest.raises(TypeError, match="query_string must be a text"):
+        ResourcePath.of("contents").browse("acme", None, None, query_string)
 
 
 def test_business_parameters_stand_at_the_end() -> None:

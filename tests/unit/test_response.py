@@ -73,6 +73,20 @@ def test_resources_that_are_no_list_are_a_decode_error(value: Any) -> None:
         _ = _response({"contents": value}).resources
 
 
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ({"meta": {}, "myURLs": [{"ref": "acme:a"}]}, [{"ref": "acme:a"}]),
+        ({"meta": {}, "linked": [1], "contents": [], "others": [{"ref": "acme:a"}]}, []),
+        ({"meta": {}, "linked": [1]}, []),
+        ({"meta": {}, "message": "stored"}, []),
+        ({"meta": {}, "ones": [1], "others": [2]}, []),
+    ],
+)
+def test_resources_under_another_name_are_the_only_list_there_is(data: Any, found: list[Any]) -> None:
+    assert _response(data).resources == found
+
+
 def test_the_only_resource_is_found() -> None:
     assert _response({"contents": [{"ref": "acme:a"}]}).resource == {"ref": "acme:a"}
 

@@ -101,6 +101,14 @@ def test_a_wait_generator_of_the_users_own_will_do() -> None:
     assert _waits({"wait_gen": slower, "step": 1.5, **NO_JITTER}) == [1.5, 3.0, 4.5]
 
 
+@pytest.mark.parametrize("waits", [[5.0], [0.0, 1.5, 3.0]])
+def test_a_wait_generator_for_backoff_1_begins_with_its_first_wait(waits: list[float]) -> None:
+    def plain() -> Generator[float, Any, None]:
+        yield from waits
+
+    assert _waits({"wait_gen": plain, **NO_JITTER}) == waits
+
+
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_the_number_of_tries_counts_the_first_one(number: int) -> None:
     assert len(_waits({"max_tries": number, "interval": 0})) == number - 1

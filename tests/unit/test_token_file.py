@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import anyio
 import pytest
 
 from sequoia import InstantClock
@@ -284,6 +285,39 @@ def test_a_lock_that_is_never_let_go_of_costs_the_file_and_not_the_operation(
     assert FileTokenStore(path, clock).get(KEY) == Token("old")
     assert sum(clock.waits) == pytest.approx(2.0)
     assert "does not let go of its lock" in caplog.text
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_in_an_event_loop_a_lock_is_not_waited_for_for_long(
+    path: Path, store: FileTokenStore, clock: InstantClock, backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def put() -> None:
+        store.put(KEY, Token("new"))
+
+    store.put(KEY, Token("old"))
+    with path.with_name("tokens.json.lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        anyio.run(put, backend=backend)
+    assert store.get(KEY) == Token("new")
+    assert sum(clock.waits) == pytest.approx(0.1)
+    assert "does not let go of its lock" in caplog.text
+
+
+def test_a_token_that_cannot_be_taken_out_of_the_file_is_not_used_again(
+    path: Path, store: FileTokenStore, clock: InstantClock
+) -> None:
+    store.put(KEY, Token("old"))
+    store.put(OTHER, Token("other"))
+    with path.with_name("tokens.json.lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        store.discard(KEY, Token("old"))
+        assert store.get(KEY) is None
+        assert store.get(OTHER) == Token("other")
+    FileTokenStore(path, clock).put(KEY, Token("new"))
+    assert store.get(KEY) == Token("new")
+    # The identity service may well give the same one again.
+    store.put(KEY, Token("old"))
+    assert store.get(KEY) == Token("old")
 
 
 def test_a_store_crosses_a_process(path: Path, clock: InstantClock) -> None:

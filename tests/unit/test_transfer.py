@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from sequoia.descriptor import ResourceType
 from sequoia.error import InvalidResource
-from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, export, load
+from sequoia.transfer import Comparison, Manifest, Source, Split, TransferError, compare, comparing, export, load
 from sequoia.transfer.columns import OTHER, columns_of
 from sequoia.transfer.folder import Folder, place_for
 from sequoia.transfer.manifest import Column
@@ -368,6 +368,22 @@ def test_a_comparison_sees_what_counts_and_nothing_else() -> None:
     assert found == [("a:b", "changed", ["t", "tags", "u"]), ("a:left", "left", []), ("a:right", "right", [])]
 
 
+def test_true_is_not_one_at_any_depth() -> None:
+    plain = {"ref": "a:b", "x": True, "y": [1, {"z": False}], "w": 1}
+    same = {"ref": "a:b", "x": True, "y": [1.0, {"z": False}], "w": 1.0}
+    assert sides((plain, same), how=Comparison()) == []
+    other = {"ref": "a:b", "x": 1, "y": [1, {"z": 0}], "w": True}
+    assert sides((plain, other), how=Comparison()) == [("a:b", "changed", ["w", "x", "y"])]
+
+
+@pytest.mark.parametrize("other", [{"y": 1}, {"x": 1, "y": 1}, [{"x": 1}], [[], []], [[[]]], None])
+def test_a_difference_inside_is_one_of_the_field(other: Any) -> None:
+    fields: list[Any] = [{"x": 1}, [[]]]
+    for one in fields:
+        assert sides(({"ref": "a", "f": one}, {"ref": "a", "f": other}), how=Comparison()) == [("a", "changed", ["f"])]
+        assert sides(({"ref": "a", "f": one}, {"ref": "a", "f": one, "version": "2"}), how=Comparison()) == []
+
+
 def test_by_name_the_owner_does_not_count_in_refs_either() -> None:
     left = {"ref": "a:film", "owner": "a", "name": "film", "refs": ["a:x", "root:x"]}
     right = {"ref": "b:film", "owner": "b", "name": "film", "refs": ["b:x", "root:x"]}
@@ -390,3 +406,9 @@ def test_its_import_brings_no_package_of_the_command_line() -> None:
     script = "import sys, sequoia.transfer; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
     assert set(done.stdout.split()).isdisjoint({"click", "rich", "pyarrow", "zstandard", "yaml"})
+
+
+def test_a_comparison_that_has_no_room_says_where_there_might_be_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "_SETTINGS", (*comparing._SETTINGS, "max_page_count = 4"))
+    with pytest.raises(TransferError, match="disk is full: set TMPDIR to a folder with room for both sides"):
+        sides(*(({"ref": f"a:{n}", "title": "x" * 500}, {}) for n in range(100)), how=Comparison())

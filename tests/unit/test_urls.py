@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
@@ -55,6 +57,18 @@ def test_a_query_is_sorted_by_name_and_a_list_repeats_its_name_in_order() -> Non
 
 def test_numbers_and_truth_values_are_written_as_in_json() -> None:
     assert encode_query({"perPage": 2, "count": True, "x": [1, 2.5]}) == "count=true&perPage=2&x=1&x=2.5"
+
+
+@pytest.mark.parametrize("value", [None, b"x", {"a": 1}, datetime(2026, 1, 1, tzinfo=UTC), [None], [["a"]], object()])
+def test_what_is_no_value_of_a_query_is_refused_by_its_name(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"the parameter 'from' must be a text, a number or a list of them"):
+        encode_query({"from": value})
+
+
+@pytest.mark.parametrize("params", ["a=b", [("a", "b")], 5])
+def test_parameters_are_a_dict(params: Any) -> None:
+    with pytest.raises(TypeError, match=r"params must be a dict such as .'owner': 'acme'., not"):
+        encode_query(params)
 
 
 def test_an_empty_list_asks_nothing() -> None:

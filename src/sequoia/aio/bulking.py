@@ -61,6 +61,7 @@ class AsyncBulkWriter:
         self._waiting = anyio.Semaphore(0)
         self._taken: tuple[Any] | Item | None = None  # of the source, and perhaps in no batch yet
         self._under_way: set[Writing] = set()
+        self._refs: set[str] = set()  # of the resources under way
 
     async def run(self, resources: Source) -> BulkReport:
         """Write every resource.
@@ -103,15 +104,16 @@ class AsyncBulkWriter:
             raise self._tally.hopeless
 
     async def _submit(self, items: list[Item]) -> None:
-        """Give a batch to a worker, as soon as one is free."""
-        while len(self._under_way) >= self._plan.workers or self._crew.ready:
+        """Give a batch to a worker, as soon as one is free and no other state of its resources is under way."""
+        writing = Writing(self._work, items, wanted=self._plan.on_result is not None)
+        while len(self._under_way) >= self._plan.workers or self._crew.ready or not writing.refs.isdisjoint(self._refs):
             await self._settle()
         if self._tally.stopped:
             self._tally.leave(items)
             self._batcher.full = []
             return
-        writing = Writing(self._work, items, wanted=self._plan.on_result is not None)
         self._under_way.add(writing)
+        self._refs |= writing.refs
         self._batcher.full = []
         self._give(writing)
         if self._workers < len(self._under_way):
@@ -121,6 +123,7 @@ class AsyncBulkWriter:
     async def _settle(self) -> None:
         """Note how one of the batches under way has ended; waits for it."""
         writing = await self._crew.take()
+        self._refs -= writing.refs
         self._tally.settle(writing)
         self._under_way.discard(writing)  # last, so that nobody's result is lost whenever Ctrl-C comes
 
@@ -205,7 +208,7 @@ class AsyncBulk:
         plain_source(resources)
         operation = self._operation("bulk_store", owner, plan)
         descriptor = None if plan.batch_size else await self._described.read(operation.without_empty_rule())
-        described = None if descriptor is None else descriptor.resourcefuls.get(self._path.key)
+        described = None if descriptor is None else self._path.found(descriptor)
         limit = UNDESCRIBED if described is None else described.store_limit
         tally = Tally(plan, work, resources, self._sender.settings.clock, deletes=False)
         with traced(operation) as within:

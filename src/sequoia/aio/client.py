@@ -103,18 +103,23 @@ class AsyncClient:
             params: Query parameters, added to those of `url`.
             json: A value to send as JSON.
             content: A body to send as it is.
-            headers: Headers that differ from the client's own.
+            headers: Headers that differ from the client's own. An `X-Correlation-ID` is that of the whole operation,
+                its tries and its error; an `Authorization` may go to an origin that the token does not go to.
             retry_when_empty_result: Ask again while a list of resources in the answer is empty.
             backoff_strategy: Retry policy of this request. A POST or PATCH that may have arrived is repeated only
                 with `"retry_unsafe": True`.
 
         Raises:
-            ValueError: The URL is not absolute, or there are both `json` and `content`.
+            ValueError: The URL is not absolute, there are both `json` and `content`, or an `Authorization` of your own
+                beside the token.
             ClientError: As for every operation.
         """
         call = any_call(method, url, params=params, json=json, content=content, headers=headers)
-        operation = self._sender.operation(backoff_strategy, retry_when_empty_result)
+        operation = self._sender.operation(
+            backoff_strategy, retry_when_empty_result, correlation_id=call.header("x-correlation-id")
+        )
         await self._connected()
+        self._sender.check_authorization(call)
         return Response(await self._sender.send(call, operation))
 
     async def get(

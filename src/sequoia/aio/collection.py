@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncCollection"]
 
 T = TypeVar("T")
+Asked = TypeVar("Asked")
 Strategy = Mapping[str, Any] | None
 
 
@@ -143,7 +144,7 @@ class AsyncCollection:
     async def _offers_deletions(self, operation: Operation) -> bool:
         """Whether the service says that it can be asked for deleted resources."""
         descriptor = await self._described.read(operation)
-        resource = descriptor.resourcefuls.get(self._path.key) if descriptor is not None else None
+        resource = self._path.found(descriptor) if descriptor is not None else None
         return resource is not None and "withDeletedAt" in resource.filters
 
     def _operation(
@@ -168,8 +169,21 @@ class AsyncCollection:
 
     async def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
         """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
+        return await self._explaining(question, self._sender.send, call, operation)
+
+    async def _ask_all(self, question: Question, calls: Iterable[Call], operation: Operation) -> Answer:
+        """The same for calls, relative to the service, that ask one question in parts."""
+        return await self._explaining(question, self._described.send_all, calls, operation)
+
+    async def _explaining(
+        self,
+        question: Question,
+        send: Callable[[Asked, Operation], Awaitable[Answer]],
+        asked: Asked,
+        operation: Operation,
+    ) -> Answer:
         try:
-            return await self._sender.send(call, operation)
+            return await send(asked, operation)
         except (NotFound, BadRequest) as error:
             explained = await self._described.explained(error, self._path, operation, question)
             if explained is error:

@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 # Warnings of one service that are logged, each once: a filter's value may differ from query to query.
 _MOST_WARNINGS = 100
+# Seconds after a failure to read a descriptor in which nobody asks for it who can do without it.
+_PATIENCE = 10.0
 
 
 class AsyncDescribed:
@@ -45,8 +47,9 @@ class AsyncDescribed:
         self._sender = sender
         self._locate = locate
         self._location: str | None = None
-        self._tried = False
         self._failure: ClientError | None = None
+        self._failures = 0
+        self._again = 0.0
         self._reading = anyio.Lock()
         self._warned: set[str] = set()
 
@@ -71,27 +74,41 @@ class AsyncDescribed:
         return await self._sender.send_all([call.at(location) for call in calls], operation)
 
     async def read(self, operation: Operation) -> Descriptor | None:
-        """The descriptor; None, and a warning in the log, where it cannot be read. It is asked for only once."""
+        """The descriptor, for what can do without it: None, and a warning in the log, where it cannot be read.
+
+        It is read once. After a failure, which may pass, others do without it for a while; then one try is made.
+        """
+        if self.known is None and self._failure is not None:
+            if self._sender.settings.clock.monotonic() < self._again:
+                return None
+            operation = replace(operation, policy=RetryPolicy(max_tries=1))
+        return await self._read(operation)
+
+    async def _read(self, operation: Operation) -> Descriptor | None:
+        """Ask for the descriptor unless it is known; whoever waited for an attempt that failed makes no other."""
+        failures = self._failures
         async with self._reading:
-            if not self._tried:
+            if self.known is None and self._failures == failures:
                 # Asked for as 4.4.0 did: the mocks of a test-suite written for it answer to this query.
                 call = Call("GET", "/descriptor/raw?_pretty=true")
                 try:
                     answer = await self.send(call, replace(operation, task=Task("describe", self.name)))
                     self.known = Descriptor.parse(answer.data)
                 except ClientError as error:
-                    _log.warning("the descriptor of the service %s cannot be read: %s", self.name, error)
+                    level = logging.WARNING if self._failure is None else logging.INFO
+                    _log.log(level, "the descriptor of the service %s cannot be read: %s", self.name, error)
                     self._failure = error
-                self._tried = True
+                    self._failures += 1
+                    self._again = self._sender.settings.clock.monotonic() + _PATIENCE
             return self.known
 
     async def needed(self, operation: Operation) -> Descriptor:
         """The descriptor, for what cannot be done without it.
 
         Raises:
-            ClientError: It cannot be read; the error is that of the first time it was asked for.
+            ClientError: It cannot be read. That may pass, so it is asked for whenever it is needed.
         """
-        descriptor = await self.read(operation)
+        descriptor = await self._read(operation)
         if descriptor is None:
             raise ClientError(
                 f"the descriptor of the service {self.name} cannot be read: {self._failure}", self._failure
@@ -159,7 +176,7 @@ class AsyncDescribed:
             for fault in question.faults(descriptor):
                 error.add_note(fault)
             return error
-        if path.key in descriptor.resourcefuls:
+        if path.found(descriptor) is not None:
             return error
         explanation = descriptor.unknown(path.key)
         explanation.of_request(error)

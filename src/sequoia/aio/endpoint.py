@@ -76,14 +76,16 @@ class AsyncEndpoint(AsyncCollection):
             backoff_strategy: See the class.
 
         Raises:
-            NotFound: There is none of them.
+            NotFound: There is none of them; `ResourceNotFound` where the service has no such resource at all.
+            TypeError: It is a resource, and not its ref.
             ValueError: There is no ref.
         """
         calls = self._path.read(owner, ref, criteria)
         operation = self._operation("read", owner, backoff_strategy, retry_when_empty_result)
-        await self._described.check(Question(self._path.key, criteria), operation)
+        question = Question(self._path.key, criteria)
+        await self._described.check(question, operation)
         resolver = await self._described.resolver(self._path, operation)
-        answer = await self._described.send_all(calls, operation)
+        answer = await self._ask_all(question, calls, operation)
         warn_of_linked_errors(answer, set())
         return Response(answer, resolver)
 
@@ -260,12 +262,17 @@ class AsyncEndpoint(AsyncCollection):
         """Delete a resource, or a list of them. One that is not there is as good as deleted.
 
         Raises:
-            ValueError: There is no ref; nothing was sent.
+            ResourceNotFound: The service has no such resource.
+            TypeError: It is a resource, and not its ref; nothing was sent.
+            ValueError: There is no ref, or one that is not of the form `owner:name`; nothing was sent.
         """
-        return Response(await self._described.send_all(self._path.delete(owner, ref), self._operation("delete", owner)))
+        calls, operation = self._path.delete(owner, ref), self._operation("delete", owner)
+        return Response(await self._ask_all(Question(self._path.key, None), calls, operation))
 
     async def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
         """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.
+
+        Of several states of one resource in the source, the last one stays.
 
         Args:
             owner: The tenant.
@@ -315,7 +322,7 @@ class AsyncBusinessEndpoint:
         self._described = described
         self._path = path
 
-    async def browse(self, service: str, *, params: Params | None = None, **values: Any) -> Response:
+    async def browse(self, service: str, *, params: Params | str | None = None, **values: Any) -> Response:
         """`GET` the path with `$service` and the other names of its template filled in.
 
         Raises:
@@ -323,7 +330,9 @@ class AsyncBusinessEndpoint:
         """
         return await self._send(self._path.call("GET", {"service": service, **values}, params))
 
-    async def store(self, service: str, owner: str, content: Any, ref: str, params: Params | None = None) -> Response:
+    async def store(
+        self, service: str, owner: str, content: Any, ref: str, params: Params | str | None = None
+    ) -> Response:
         """`POST` `content`, as it is, to the path; it is repeated after a failure only with `retry_unsafe`.
 
         Raises:

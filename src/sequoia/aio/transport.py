@@ -7,13 +7,17 @@ from typing import Any
 
 import httpx2
 from anyio import to_thread
+from anyio.lowlevel import RunVar
 
 from sequoia.aio.network import bound_network, read_body
 from sequoia.calls import Call
+from sequoia.error import ClientError
 from sequoia.settings import Settings
 from sequoia.transport import Library, Routes, adapter_transport
 
 __all__ = ["AsyncChannels"]
+
+_LOOPS: RunVar[object] = RunVar("sequoia_loops")
 
 
 def _async_adapter(adapter: Any, settings: Settings) -> httpx2.AsyncBaseTransport:
@@ -47,6 +51,16 @@ class _ThreadedTransport(httpx2.AsyncBaseTransport):
         await to_thread.run_sync(self._transport.close)
 
 
+def _current_loop() -> object:
+    """What stands for the event loop that runs; it keeps nothing alive."""
+    try:
+        return _LOOPS.get()
+    except LookupError:
+        loop = object()
+        _LOOPS.set(loop)
+        return loop
+
+
 class AsyncChannels(Routes[httpx2.AsyncClient]):
     """The same for an `AsyncClient`; its arguments and errors are those of `Channels`.
 
@@ -54,10 +68,12 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
     """
 
     _library = Library(httpx2.AsyncClient, httpx2.AsyncHTTPTransport, _async_adapter, bound_network)
+    _loop: object = None
 
     async def send(self, call: Call, request: httpx2.Request) -> httpx2.Response:
         """Send a call's request, which `request` has made, and read its answer; errors as `Channels.send`."""
         self._check_open()
+        self._check_loop()
         self._in_flight += 1
         try:
             response = await self.for_url(call.url).send(request, stream=True)
@@ -74,6 +90,21 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
         """Send nothing more, and close every connection as soon as no request is under way."""
         self._closed = True
         await self._hang_up()
+
+    def _check_loop(self) -> None:
+        """Refuse to work in another event loop: connections and locks belong to the one in which they were made.
+
+        Raises:
+            ClientError: The first request of this client was sent in another one.
+        """
+        loop = _current_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise ClientError(
+                "this client belongs to the event loop in which it sent its first request, and that has ended or is "
+                "another one: make a client in each asyncio.run"
+            )
 
     async def _hang_up(self) -> None:
         if self._idle:

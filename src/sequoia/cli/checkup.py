@@ -22,7 +22,7 @@ from sequoia.auth import basic
 from sequoia.cli.connection import Connection
 from sequoia.cli.failing import FAILED, MISUSED, UNCONNECTED, Refusal
 from sequoia.client import Client
-from sequoia.error import ClientError, HttpError
+from sequoia.error import ClientError, ConnectionError, HttpError
 from sequoia.settings import Settings
 from sequoia.tls import tls_context
 from sequoia.urls import is_loopback, origin, without_user_info
@@ -224,16 +224,17 @@ class Checkup:
     def _quick(self, options: dict[str, Any]) -> dict[str, Any]:
         return {"request_timeout": self._patience, **options, "backoff_strategy": {"max_tries": 1}}
 
-    def _connect(self, connection: Connection, advice: str) -> Client:
+    def _connect(self, connection: Connection, advice: str, lost: str | None = None) -> Client:
         try:
             return self._open.enter_context(connection.client(**self._quick({})))
         except Refusal as refusal:
             raise _TroubleError(refusal.message, "", refusal.exit_code) from refusal
         except ClientError as error:
-            raise _TroubleError(str(error), advice) from error
+            raise _TroubleError(str(error), lost if lost and isinstance(error, ConnectionError) else advice) from error
 
     def _ask_registry(self) -> str:
-        self._registry = self._connect(self._unsigned, "the registry is not well, or another server answers for it")
+        advice = "the registry is not well, or another server answers for it"
+        self._registry = self._connect(self._unsigned, advice, self._why_lost())
         before = self._now()
         try:
             answer = self._registry.get(self._url)
@@ -242,6 +243,16 @@ class Checkup:
         self._date = answer.headers.get("date"), (before + self._now()) / 2
         number = len(self._registry.services)
         return f"knows {number} service{'' if number == 1 else 's'}"
+
+    def _why_lost(self) -> str:
+        """Why a server that takes connections may end them without an answer."""
+        if urlsplit(self._url).scheme == "http":
+            reason = f"the port may speak https: check {self._connection.where('registry_url')}"
+        elif self._connection.told.auth == "mutual":
+            reason = "it may not know the client's certificate: check --cert and --key"
+        else:
+            reason = "it may demand a client's certificate: give --cert and --key"
+        return f"{reason}, or the registry is not well"
 
     def _compare_clocks(self) -> str:
         date, here = self._date

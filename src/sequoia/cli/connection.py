@@ -133,7 +133,7 @@ class Connection:
         except (ValueError, ImportError) as error:
             raise Refusal(self.in_our_words(str(error))) from error
         except AuthorisationError as error:
-            raise Unconnected(self.in_our_words(str(error))) from error
+            raise Unconnected(self.in_our_words(str(error), but=str(error.cause or ""))) from error
         except (DecodeError, NotFound) as error:
             raise Unconnected(f"{' '.join(str(error).split())}. Check {self.where('registry_url')}") from error
         cache.remember(url, made.services, {})
@@ -235,9 +235,16 @@ class Connection:
             return self.secrets.variable(name) + (f", or what 'sequoia config secret {kept}' has kept" if kept else "")
         return self.told.where.get(name, SETTINGS[name].option)
 
-    def in_our_words(self, text: str) -> str:
-        """A message of the SDK with the names of options and variables in place of its arguments."""
-        return _ARGUMENT.sub(lambda found: self.where(_ARGUMENTS[found[0]]), " ".join(text.split()))
+    def in_our_words(self, text: str, *, but: str = "") -> str:
+        """A message of the SDK with the names of options and variables in place of its arguments.
+
+        Args:
+            text: The message.
+            but: A part of it that stays as it is: what a server said, in which a password is a password.
+        """
+        said, theirs, more = text.partition(but) if but else (text, "", "")
+        ours = [_ARGUMENT.sub(lambda found: self.where(_ARGUMENTS[found[0]]), part) for part in (said, more)]
+        return " ".join(theirs.join(ours).split())
 
 
 def connected(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from sequoia.cli.failing import Refusal
 from sequoia.names import suggestion
@@ -22,6 +23,10 @@ SECRETS: Mapping[str, str] = MappingProxyType(
     {"client-secret": "SEQUOIA_CLIENT_SECRET", "password": "SEQUOIA_PASSWORD", "token": "SEQUOIA_TOKEN"}
 )
 """The kinds of secrets, and the variable of each. No option has one, for it shows in the list of processes."""
+
+
+_PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+_LONGEST = 1_000_000  # seconds, as in `sequoia.settings`, whose import takes its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +202,27 @@ def check(name: str, value: str, where: str) -> None:
             seconds = float(value)
         except ValueError:
             seconds = 0.0
-        if not 0 < seconds < float("inf"):
-            raise Refusal(f"{where}: {value!r} is not a number of seconds above 0")
-    if name == "proxy" and where != SETTINGS["proxy"].variable and "@" in value:
+        if not 0 < seconds <= _LONGEST:
+            raise Refusal(f"{where}: {value!r} is not a number of seconds above 0, {_LONGEST:,} at most")
+    if name == "proxy" and where != SETTINGS["proxy"].variable:  # which may have a password, and is never shown
+        _check_proxy(value, where)
+
+
+def _check_proxy(value: str, where: str) -> None:
+    if "@" in value:
         raise Refusal(
             f"{where}: the URL of a proxy with a user name or password in it belongs in the variable SEQUOIA_PROXY, "
             "where it is not shown"
         )
+    if value == "none":
+        return
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise Refusal(f"{where} is not the URL of a proxy such as http://proxy.example.com:3128, nor 'none'")
 
 
 def _check_text(value: str, where: str) -> None:

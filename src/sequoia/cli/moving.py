@@ -43,7 +43,7 @@ def again(*, add: str = "", without: str = "", instead: tuple[str, str] = ("", "
     context = click.get_current_context()
     written = [instead[1] if one == instead[0] else one for one in context.meta[_WRITTEN] if one != without]
     if add and add not in written:
-        written.append(add)
+        written.insert(written.index("--") if "--" in written else len(written), add)
     return shlex.join([*context.command_path.split(), *written])
 
 
@@ -112,15 +112,16 @@ def free_name(path: str | None) -> tuple[str, str]:
 
 @contextmanager
 def repeatable(letters: str | None) -> Iterator[None]:
-    """Say how to go on, when it ends in the middle."""
+    """Say how to go on, when it ends in the middle; not where the same command could only end in the same way."""
     try:
         yield
     except (KeyboardInterrupt, ClientError) as error:
         report = getattr(error, "report", None)
-        if report is not None or isinstance(error, KeyboardInterrupt):
-            stored = 0 if report is None else report.stored
-            following = again(instead=free_name(letters))
-            note(f"{stored:,} resources are stored; storing them again does no harm. Go on with: {following}")
+        stored = 0 if report is None else report.stored
+        broken = isinstance(error, TransferError)  # a file, which is to be mended first
+        if isinstance(error, KeyboardInterrupt) or (report is not None and not (broken and stored == 0)):
+            following = f"{'Mend the file, and go' if broken else 'Go'} on with: {again(instead=free_name(letters))}"
+            note(f"{stored:,} resources are stored; storing them again does no harm. {following}")
         raise
 
 

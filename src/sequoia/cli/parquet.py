@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from sequoia.cli.cells import value_at, written
 from sequoia.cli.writers import Sink
+from sequoia.files import temporary
 
 __all__ = ["ParquetWriter"]
 
@@ -63,17 +64,19 @@ class ParquetWriter:
             kinds = self._kinds.setdefault(path, set())
             if value is not None:
                 kinds.add(_kind(value))
-        self._waiting.write(self._encoder.encode(resource) + b"\n")
+        with temporary():
+            self._waiting.write(self._encoder.encode(resource) + b"\n")
 
     def close(self) -> None:
         """Write the file."""
         schema = pa.schema([(path, _type_of(kinds)) for path, kinds in self._kinds.items()])
         with self._waiting, tempfile.TemporaryFile() as made:
-            self._waiting.seek(0)
-            with pq.ParquetWriter(made, schema, compression="zstd") as writer:
-                for rows in _pieces(self._waiting):
-                    writer.write_table(_table(rows, schema))
-            made.seek(0)
+            with temporary():
+                self._waiting.seek(0)
+                with pq.ParquetWriter(made, schema, compression="zstd") as writer:
+                    for rows in _pieces(self._waiting):
+                        writer.write_table(_table(rows, schema))
+                made.seek(0)
             while chunk := made.read(_CHUNK):
                 self._sink(chunk)
 

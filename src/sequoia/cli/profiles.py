@@ -19,6 +19,7 @@ from sequoia.names import suggestion
 
 __all__ = ["Profiles", "config_file", "write_private"]
 
+_FILES = frozenset({"cert", "key", "ca"})
 _SHOWN_ALONE = frozenset({"default", "profiles"})
 
 
@@ -87,17 +88,20 @@ class Profiles:
     def layer(self, name: str) -> Layer:
         """What a profile says about a connection; raises as `find`."""
         settings = self.find(name)
-        return Layer(settings, dict.fromkeys(settings, f"the profile {name!r}"))
+        return Layer(settings, {key: f"{key} of the profile {name!r}" for key in settings})
 
     def with_settings(self, name: str, changes: Mapping[str, str | None]) -> Profiles:
         """The same with settings of a profile, which is made if need be; None and an empty text take one away.
+
+        A file is kept with its whole path: the profile is used from other folders too.
 
         Raises:
             Refusal: A setting that there is not, a secret, or a value that makes no sense.
         """
         if not name or not all(one.isalnum() or one in "-_." for one in name):
             raise Refusal(f"a profile has a name of letters, digits, '-', '_' and '.', not {name!r}")
-        given = {key.replace("-", "_"): value for key, value in changes.items()}
+        named = {key.replace("-", "_"): value for key, value in changes.items()}
+        given = {key: _whole_path(value) if key in _FILES and value else value for key, value in named.items()}
         kept = _settings({key: value for key, value in given.items() if value}, f"profile {name!r}")
         for key in given:
             _known(key, f"profile {name!r}")
@@ -138,6 +142,13 @@ def write_private(file: Path, content: bytes) -> None:
     target = file.resolve()  # where it is a link, as in a folder of dotfiles, the link stays one
     with whole(target, private=True) as made:
         made.write(content)
+
+
+def _whole_path(text: str) -> str:
+    if not text.strip():
+        return text  # it is refused
+    # Not every shell does it behind `cert=`.
+    return str((Path(text).expanduser() if text.startswith("~/") else Path(text)).absolute())
 
 
 def _settings(table: Mapping[str, Any], where: str) -> dict[str, str]:

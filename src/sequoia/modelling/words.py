@@ -11,9 +11,11 @@ from collections.abc import Collection, Iterator
 __all__ = [
     "LINE",
     "LONGEST_NAME",
+    "SKIP",
     "Names",
     "class_name",
     "class_names",
+    "cut",
     "docstring",
     "is_plain",
     "literal",
@@ -27,8 +29,11 @@ LONGEST_NAME = 40
 
 _LONGEST_CLASS = 32
 
-LINE = 120
-"""Characters of a line."""
+LINE = 88
+"""Characters of a line, as `ruff format` has them where nobody has told it another number."""
+
+SKIP = "  # fmt: skip"
+"""Behind a statement that has no room in a line, and that formatters would each break in a way of their own."""
 
 _LONGEST_TEXT = 600
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -123,6 +128,11 @@ def prose(text: str | None) -> str:
     return words if not words or words[-1] in ".?!" else f"{words}."
 
 
+def cut(text: str, room: int) -> str:
+    """The beginning of a text that has so many columns at most, as far as the end of a word."""
+    return next(_wrapped(text, room), "")
+
+
 def width(text: str) -> int:
     """Columns of a text on a screen."""
     return sum(2 if unicodedata.east_asian_width(one) in "FW" else 1 for one in text)
@@ -168,8 +178,8 @@ def _wrapped(text: str, room: int) -> Iterator[str]:
                 yield line
                 line = ""
             else:
-                cut = next(end for end in range(len(rest), 0, -1) if width(rest[:end]) <= room)
-                yield rest[:cut]
-                rest = rest[cut:]
+                end = next(end for end in range(len(rest), 0, -1) if width(rest[:end]) <= room)
+                yield rest[:end]
+                rest = rest[end:]
     if line:
         yield line

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from sequoia.descriptor import Descriptor, ResourceType
 from sequoia.modelling.shapes import SCALARS, Choice, Member, Model, Shapes, keys_in
-from sequoia.modelling.words import LINE, Names, docstring, is_plain, literal, prose, python_name
+from sequoia.modelling.words import LINE, SKIP, Names, cut, docstring, is_plain, literal, prose, python_name
 
 __all__ = ["KINDS", "MARK", "Models", "models_of"]
 
@@ -25,6 +25,7 @@ MARK = "written by `sequoia models`"
 _SUSPECTED = {"S104": re.compile(r'"0\.0\.0\.0"'), "S108": re.compile(r'"(/var)?/tmp|"/dev/shm')}
 _UNREAD = re.compile(r'[\x00-\x1f"\\]')  # what msgspec takes for no key
 _LONGEST_KEY = 50  # characters of a key's literal
+_LONGEST_SERVICE = 40  # columns of the name of the service: its line is known again by `MARK`
 _INDENT = "    "
 
 
@@ -95,8 +96,8 @@ def _described(model: Model) -> Iterator[str]:
         yield ""
 
 
-def _documented(line: str | Sequence[str], member: Member) -> Iterator[str]:
-    yield from [line] if isinstance(line, str) else line
+def _documented(lines: Sequence[str], member: Member) -> Iterator[str]:
+    yield from lines
     if member.text:
         yield from docstring(member.text, _INDENT, sectioned=False)
 
@@ -107,12 +108,28 @@ def _optional(member: Member) -> str:
     return annotation if member.required or annotation.rpartition(".")[2] == "Any" else f"{annotation} | None"
 
 
-def _call(target: str, function: str, arguments: Sequence[str]) -> str | list[str]:
-    """`target = function(arguments)`, in one line where there is room for it."""
-    line = f"{_INDENT}{target} = {function}({', '.join(arguments)})"
-    if len(line) <= LINE:
-        return line
-    return [f"{_INDENT}{target} = {function}(", *(f"{_INDENT * 2}{one}," for one in arguments), f"{_INDENT})"]
+def _fitted(line: str) -> str:
+    """A statement that nothing but a formatter could break."""
+    return line if len(line) <= LINE else f"{line}{SKIP}"
+
+
+def _broken(begin: str, items: Sequence[str], end: str, indent: str = "") -> list[str]:
+    """A statement in one line where there is room for it, or else one for each of its items."""
+    line = f"{indent}{begin}{', '.join(items)}{end}"
+    if len(line) <= LINE or len(indent + begin) > LINE:
+        return [_fitted(line)]
+    # The comma behind the last one keeps the lines apart, however long a line may be elsewhere.
+    return [f"{indent}{begin}", *(f"{indent}{_INDENT}{item}," for item in items), f"{indent}{end}"]
+
+
+def _call(target: str, function: str, arguments: Sequence[str]) -> list[str]:
+    """`target = function(arguments)`."""
+    return _broken(f"{target} = {function}(", arguments, ")", _INDENT)
+
+
+def _plain(name: str, member: Member) -> str:
+    """A member that only needs an annotation."""
+    return _fitted(f"{_INDENT}{name}: {_optional(member)}{'' if member.required else ' = None'}")
 
 
 class _Struct(_Kind):
@@ -127,17 +144,17 @@ class _Struct(_Kind):
         names = Names()
         named = [(names.unique(python_name(one.key), "_"), one) for one in model.members]
         renamed = any(name != one.key for name, one in named)
-        camel = ', rename="camel"' if renamed else ""
-        yield f"class {model.name}(msgspec.Struct, kw_only=True, omit_defaults=True{camel}):"
+        bases = ["msgspec.Struct", "kw_only=True", "omit_defaults=True", *(['rename="camel"'] if renamed else [])]
+        yield from _broken(f"class {model.name}(", bases, "):")
         yield from _described(model)
         for name, member in named:
             arguments = [] if member.required else ["default=None"]
             if renamed and _camel(name) != member.key:
                 arguments.append(f"name={literal(member.key)}")
-                line = _call(f"{name}: {_optional(member)}", "msgspec.field", arguments)
+                lines = _call(f"{name}: {_optional(member)}", "msgspec.field", arguments)
             else:
-                line = f"{_INDENT}{name}: {_optional(member)}{'' if member.required else ' = None'}"
-            yield from _documented(line, member)
+                lines = [_plain(name, member)]
+            yield from _documented(lines, member)
 
 
 def _camel(name: str) -> str | None:
@@ -169,10 +186,10 @@ class _Pydantic(_Kind):
             name = names.unique(python_name(member.key), "_")
             arguments = [] if member.required else ["default=None"]
             if name != member.key:
-                line = _call(f"{name}: {_optional(member)}", "Field", [*arguments, f"alias={literal(member.key)}"])
+                lines = _call(f"{name}: {_optional(member)}", "Field", [*arguments, f"alias={literal(member.key)}"])
             else:
-                line = f"{_INDENT}{name}: {_optional(member)}{'' if member.required else ' = None'}"
-            yield from _documented(line, member)
+                lines = [_plain(name, member)]
+            yield from _documented(lines, member)
 
 
 def _renamed(model: Model) -> bool:
@@ -201,8 +218,7 @@ class _Dataclass(_Kind):
         yield f"class {model.name}:"
         yield from _described(model)
         for member in model.members:
-            line = f"{_INDENT}{member.key}: {_optional(member)}{'' if member.required else ' = None'}"
-            yield from _documented(line, member)
+            yield from _documented([_plain(member.key, member)], member)
 
 
 class _TypedDict(_Kind):
@@ -234,15 +250,15 @@ class _TypedDict(_Kind):
             yield f"{model.name} = {self._base}("
             yield f"{_INDENT}{literal(model.name)},"
             yield f"{_INDENT}{{"
-            yield from (f"{_INDENT * 2}{literal(one.key)}: {annotation}," for one, annotation in wrapped)
-            yield f"{_INDENT}}},"
-            yield ")"
+            items = [f"{_INDENT * 2}{literal(one.key)}: {annotation}," for one, annotation in wrapped]
+            yield from [*items, f"{_INDENT}}},"]
+            yield f"){SKIP if any(len(item) > LINE for item in items) else ''}"
             yield from docstring(model.text, "", sectioned=False)
             return
         yield f"class {model.name}({self._base}):"
         yield from _described(model)
         for member, annotation in wrapped:
-            yield from _documented(f"{_INDENT}{member.key}: {annotation}", member)
+            yield from _documented([_fitted(f"{_INDENT}{member.key}: {annotation}")], member)
 
 
 def _by_call(model: Model) -> bool:
@@ -293,12 +309,14 @@ class _Module:
         shapes = self._shapes
         imports = list(self._kind.header(shapes))
         blocks = [*self._scalars(), *(self._block(part) for part in shapes.parts)]
-        name = prose(descriptor.name[:60]).rstrip(".?! ")
+        name = cut(prose(descriptor.name), _LONGEST_SERVICE).rstrip(".?! ")
         head = list(docstring(f"Models of {name or 'a service'}, {MARK}.", ""))
         texts = [line for block in blocks for line in block]
         excused = set(self._kind.excused)
         if not all(map(is_plain, [*head, *texts])):
             excused |= {"RUF001", "RUF002"}
+        if any(line.endswith(SKIP) for line in texts):
+            excused.add("E501")
         excused |= {rule for rule, seen in _SUSPECTED.items() if any(map(seen.search, texts))}
         if excused:
             yield f"# ruff: noqa: {', '.join(sorted({*excused, 'RUF100'}))}"
@@ -324,9 +342,8 @@ class _Module:
     def _block(self, part: Model | Choice) -> list[str]:
         if isinstance(part, Model):
             return list(self._kind.body(part))
+        begin = f"{part.name} = {self._shapes.word('Literal')}["
         values = list(map(literal, part.values))
-        spelled = self._shapes.word("Literal")
-        line = f"{part.name} = {spelled}[{', '.join(values)}]"
-        if len(line) <= LINE:
-            return [line]
-        return [f"{part.name} = {spelled}[", *(f"{_INDENT}{value}," for value in values), "]"]
+        if len(values) == 1:  # with a comma behind it, it would be a tuple
+            return [_fitted(f"{begin}{values[0]}]")]
+        return _broken(begin, values, "]")

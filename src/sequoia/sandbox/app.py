@@ -18,7 +18,7 @@ from sequoia.sandbox.identity import bearer
 from sequoia.sandbox.protocol import Connection
 from sequoia.sandbox.site import Site
 from sequoia.sandbox.traffic import RequestLog
-from sequoia.sandbox.wire import Reply, Request, WireError
+from sequoia.sandbox.wire import Reply, Request, WireError, invalid_token
 
 __all__ = ["App"]
 
@@ -89,29 +89,41 @@ class App:
     ) -> None:
         if fault.delay and not await _stays(fault.delay, receive):
             self._record(request, None)
-        elif fault.drop == "before":
-            self._record(request, None)
-            connection.abort()
-            await receive()
+        elif fault.drop is not None:
+            await self._break_off(fault, request, connection, receive, send)
         elif fault.token is not None or fault.replaces:
-            await self._replace(fault, request, connection, receive, send)
+            await self._send(request, self._replacement(fault, request), send)
         else:
             await self._serve(request, send, fault)
 
-    async def _replace(
-        self, fault: Fault, request: Request, connection: Connection, receive: Receive, send: Send
-    ) -> None:
+    def _replacement(self, fault: Fault, request: Request) -> Reply:
+        """What is answered instead of doing what is asked."""
         if fault.token is not None:
             self._site.tokens.forget(bearer(request))
-        reply = self._site.tokens.refusal().reply() if fault.token is not None else fault.reply()
-        reply = replace(reply, headers={**reply.headers, **fault.headers})
-        if fault.drop is None:
-            await self._send(request, reply, send)
-            return
-        self._record(request, reply.status)
-        await self._write(request, reply, send, share=0.5)
-        connection.close()
+        reply = fault.reply() if fault.token is None else invalid_token().reply()
+        return replace(reply, headers={**reply.headers, **fault.headers})
+
+    async def _break_off(
+        self, fault: Fault, request: Request, connection: Connection, receive: Receive, send: Send
+    ) -> None:
+        """Close the connection without an answer, or in the middle of one."""
+        reply = Reply(204) if fault.drop == "before" else _CRASHED
+        try:  # as in `_serve`
+            if fault.drop == "body":
+                reply = self._replacement(fault, request) if fault.replaces else self._reply(request, fault)
+        finally:
+            await self._cut(request, reply, connection, send)
         await receive()
+
+    async def _cut(self, request: Request, reply: Reply, connection: Connection, send: Send) -> None:
+        if reply.body and request.method != "HEAD":
+            self._record(request, reply.status)
+            await self._write(request, reply, send, share=0.5)
+            connection.close()
+        else:
+            # A head without a body would be a whole answer.
+            self._record(request, None)
+            connection.abort()
 
     async def _send(self, request: Request, reply: Reply, send: Send) -> None:
         self._record(request, reply.status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sequoia.sandbox.facets import facet
 from sequoia.sandbox.paging import continue_link, page_link
 from sequoia.sandbox.query import Query
 from sequoia.sandbox.schema import Resource
@@ -44,7 +45,7 @@ def browse(resource: Resource, collection: Collection, query: Query) -> Page:
     if query.count:
         total = meta["totalCount"] = collection.count(query.selection)
     if query.facets:
-        meta["facetCount"] = {path: collection.facet(query.selection, path) for path in query.facets}
+        meta["facetCount"] = {path: facet(resource, collection, query.selection, path) for path in query.facets}
     meta["perPage"] = size
     path = f"/data/{resource.hyphenated}"
     if query.page is not None:

@@ -12,7 +12,7 @@ from sequoia.sandbox.describe import F, describe_resource, describe_service
 from sequoia.sandbox.describe_routes import describe_route, root_routes
 from sequoia.sandbox.descriptors import builtin_descriptors
 from sequoia.sandbox.errors import SandboxError
-from sequoia.sandbox.schema import Schema
+from sequoia.sandbox.schema import DATA, Schema
 
 __all__ = ["DescriptorSource", "gather_descriptors"]
 
@@ -28,6 +28,7 @@ class _Frame(TypedDict):
     """What the sandbox reads of a descriptor outside its resources, which `Schema` checks."""
 
     title: NotRequired[str]
+    description: NotRequired[str | None]
     routes: NotRequired[list[_Route]]
 
 
@@ -51,13 +52,13 @@ def gather_descriptors(sources: Iterable[DescriptorSource]) -> dict[str, dict[st
         label = f"descriptor {position}" if isinstance(source, Mapping) else str(source)
         try:
             descriptor = _read(source)
-            name = Schema.parse(descriptor).name
+            schema = Schema.parse(descriptor)
             msgspec.convert(descriptor, _Frame)
         except (OSError, ValueError, RecursionError) as error:
             raise SandboxError(f"{label} is no usable service descriptor: {error}") from error
-        if name in given:
-            raise SandboxError(f"{label} is a second descriptor of the service {name!r}; give one of them only")
-        given[name] = {"title": name, "description": "", "routes": [], **descriptor}
+        if schema.name in given:
+            raise SandboxError(f"{label} is a second descriptor of the service {schema.name!r}; give one of them only")
+        given[schema.name] = _completed(descriptor, schema)
     if "registry" in given:
         # The sandbox keeps its own services there, so this resource is described by the sandbox.
         resources = given["registry"]["resourcefuls"] | descriptors["registry"]["resourcefuls"]
@@ -70,6 +71,30 @@ def _read(source: DescriptorSource) -> dict[str, Any]:
         return dict(source)
     content: dict[str, Any] = msgspec.json.decode(Path(source).read_bytes())
     return content
+
+
+def _completed(descriptor: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """A descriptor with all that a server must send, however abridged it was given: clients rely on it."""
+    resources = {
+        plural: {
+            "path": DATA,
+            "singularName": _singular(plural),
+            "pluralName": plural,
+            "hyphenatedPluralName": schema.resources[plural].hyphenated,
+            "relationships": {},
+            **raw,
+        }
+        for plural, raw in descriptor["resourcefuls"].items()
+    }
+    own = {**descriptor, "description": descriptor.get("description") or "", "resourcefuls": resources}
+    return {"title": schema.name, "routes": [], **own}
+
+
+def _singular(plural: str) -> str:
+    """A guess: the word for one of them."""
+    if plural.endswith("ies"):
+        return f"{plural[:-3]}y"
+    return plural[:-1] if plural.endswith("s") and not plural.endswith("ss") else plural
 
 
 def _service(

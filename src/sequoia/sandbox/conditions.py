@@ -95,7 +95,9 @@ class Condition:
         if self.values:
             parts.append((f"{column} IN ({', '.join('?' * len(self.values))})", list(self.values)))
         parts += (span.within(column) for span in self.spans)
-        parts += ((f"substr({column}, ?) = ?", [-len(ending), ending]) for ending in self.endings)
+        # The mark of an absent value is no text, but SQLite would read it as one: as `-Inf`.
+        ends = f"(typeof({column}) = 'text' AND substr({column}, ?) = ?)"
+        parts += ((ends, [-len(ending), ending]) for ending in self.endings)
         if len(parts) == 1:
             return parts[0]
         return f"({' OR '.join(text for text, _ in parts)})", [value for _, values in parts for value in values]

@@ -118,7 +118,7 @@ class Lag:
 class Current:
     """The documents of one resource as of now, for reads by ref and writes; made by `Lag.over`.
 
-    Its methods are those of `Collection`.
+    `get`, `select`, `put` and `delete` are used like those of `Collection`; `awaits` and `settled` are for the `Lag`.
     """
 
     def __init__(self, lag: Lag, collection: Collection) -> None:

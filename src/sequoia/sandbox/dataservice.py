@@ -23,7 +23,7 @@ from sequoia.sandbox.query import Query, parse_query
 from sequoia.sandbox.schema import Resource, Schema
 from sequoia.sandbox.selection import Condition, Selection
 from sequoia.sandbox.store import Collection, Record, Row, Store
-from sequoia.sandbox.wire import Reply, Request, WireError
+from sequoia.sandbox.wire import Reply, Request, WireError, other_version
 
 __all__ = ["DataService"]
 
@@ -224,7 +224,7 @@ class DataService:
         row = self._current[resource.plural].get([ref]).get(ref)
         version = msgspec.json.decode(row.body)["version"] if row else None
         if version is None or expected.strip().strip('"') != version:
-            raise WireError(412, "document cannot be changed - versions do not match")
+            raise other_version()
 
     def _delete(self, resource: Resource, refs: list[str], request: Request, user: str) -> Reply:
         """Delete what is there; refs that are not, or belong to another owner, do not matter."""

@@ -1,7 +1,7 @@
 """The demo catalogue: invented films and shows with everything that hangs on them.
 
-Each document follows from its number and the size of the catalogue, so that a catalogue of any size is made piece by
-piece and is the same every time.
+Each document follows from its number alone, so that a catalogue of any size is made piece by piece, is the same every
+time, and begins with every smaller one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Catalogue:
     def __init__(self, owner: str, size: int) -> None:
         self._owner = owner
         self._size = size
-        self._people = max(12, size // 3)
+        self._people = _people(size)
 
     def resources(self) -> Iterator[tuple[str, Iterator[Document]]]:
         """Pairs of a resource and its documents, each resource after those that it refers to."""
@@ -174,7 +174,8 @@ class Catalogue:
         if content.kind not in {"movie", "show", "episode"}:
             return
         dice = Dice("credits", content.number)
-        people = dice.some(range(self._people), dice.between(3, 6))
+        # Of the people who are in the smallest catalogue that has this content: they are in every larger one.
+        people = dice.some(range(_people(content.number + 1)), dice.between(3, 6))
         for order, person in enumerate(people):
             # A director, a writer, and the cast.
             role = _ROLES[order][0] if order < 2 else "Actor"
@@ -212,6 +213,11 @@ class Catalogue:
                 contentRefs=[self._ref(content.name)],
                 offerTemplateRef=self._ref(name),
             )
+
+
+def _people(contents: int) -> int:
+    """How many people so many contents have to do with."""
+    return max(12, contents // 3)
 
 
 def _slug(title: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from sequoia.sandbox.checks import DoubtError, object_check
 from sequoia.sandbox.fields import Field
 from sequoia.sandbox.index import Indexer
+from sequoia.sandbox.refitting import fitting
 from sequoia.sandbox.schema import Resource
 from sequoia.sandbox.shape import Layout
 from sequoia.sandbox.store import Record, Row
@@ -26,6 +28,7 @@ _FIRST = ("alternativeIdentifiers", "owner", "name", "title", "tags", "custom")
 # What is no part of a version on any type; descriptors name further fields.
 _UNVERSIONED = frozenset({"createdAt", "updatedAt", "deletedAt", "deletedBy", "reapAt", "version", "metadata"})
 _PRIVATE = "metadata"  # only a read by ref shows it
+_LAST_MOMENT = "9999-12-31T23:59:59.999Z"
 
 _canonical = msgspec.json.Encoder(order="sorted")
 _encoder = msgspec.json.Encoder()
@@ -133,10 +136,17 @@ class Writer:
 
     def __init__(self, resource: Resource, linking: Iterable[str] = ()) -> None:
         self._resource = resource
-        self._titled = "title" in resource.fields
+        # Another kind of title cannot be what a name is.
+        title = resource.fields.get("title")
+        self._titled = title is not None and title.type in {"string", "text", "name"} and not title.many
         self._check = object_check(resource.fields, resource.one_of)
         self._indexer = Indexer(resource, linking)
         self._unversioned = _UNVERSIONED | {name for name, field in resource.fields.items() if field.excluded}
+
+    @cached_property
+    def _fit(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        # Hardly any data file needs it.
+        return fitting(self._resource.fields)
 
     @property
     def layout(self) -> Layout:
@@ -194,8 +204,11 @@ class Writer:
         return self._indexer.record(Row(document["ref"], _encoder.encode(document), private), document)
 
     def remake(self, row: Row) -> Record:
-        """The record of a document that is stored already."""
-        return self.record(msgspec.json.decode(merged(row)))
+        """The record of a document that is stored already, which other fields may have been valid for.
+
+        It stays as it is; what does not fit its fields any more is found by nothing.
+        """
+        return self._indexer.record(row, self._fit(msgspec.json.decode(row.body)))
 
 
 def merged(row: Row) -> bytes:
@@ -207,7 +220,10 @@ def merged(row: Row) -> bytes:
 
 def reap_time(resource: Resource, now: str) -> str:
     """Until when a document is kept that is deleted now; both are wire text."""
-    moment = datetime.fromisoformat(now) + timedelta(days=resource.retention_days)
+    try:
+        moment = datetime.fromisoformat(now) + timedelta(days=resource.retention_days)
+    except OverflowError:  # a way to say for ever
+        return _LAST_MOMENT
     return wire_time(moment.isoformat(timespec="milliseconds"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from http import HTTPStatus
@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sequoia.sandbox.wire import Reply, Request, json_reply
+from sequoia.sandbox.wire import Reply, Request, WireError, invalid_token, json_reply, other_version
 
 __all__ = ["ArmedFault", "Fault", "Faults", "emptied"]
 
@@ -27,21 +27,25 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 _BODILESS = frozenset({204, 304})
+# Clients know these refusals by more than the status.
+_WORDED: Mapping[int, Callable[[], WireError]] = {401: invalid_token, 412: other_version}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """What goes wrong, for which requests, and how often.
 
-    `delay`, `empty` and `headers` change the normal answer; `status`, `body`, `drop` and `token` replace it, so that
-    the request has no effect on the data. CORS preflights and the admin endpoint never meet a fault.
+    `delay`, `empty`, `headers` and `drop="body"` change the normal answer; `status`, `body`, `drop="before"` and
+    `token` replace it, so that the request has no effect on the data. CORS preflights and the admin endpoint never
+    meet a fault.
 
     Args:
         status: Answer with this HTTP status, 200 to 599; 200 when only `body` is given.
         delay: Seconds to wait before the answer; other requests are not held up.
-        drop: `before` closes the connection without a byte of the answer; `body` sends the head and half of the body,
-            then closes.
-        body: The body of the answer; without one an error has the platform's general shape.
+        drop: `before` closes the connection without a byte of the answer, and nothing is done; `body` does what is
+            asked, sends the head and half of the body, then closes: a success whose answer is lost. Of an answer
+            without a body nothing is sent. With `status` or `body`, half of that answer is sent, and nothing is done.
+        body: The body of the answer; without one an error has the platform's general shape, and 401 and 412 its words.
         content_type: The media type of `body`.
         headers: Extra headers of the answer, such as `Retry-After`.
         empty: The answer to a browse or a read succeeds without any resource, as an eventually consistent store may
@@ -126,7 +130,7 @@ class Fault:
     @property
     def replaces(self) -> bool:
         """Whether `reply` stands in for the normal answer."""
-        return self.status is not None or self.body is not None or self.drop is not None
+        return self.status is not None or self.body is not None
 
     def reply(self) -> Reply:
         """The answer that this fault gives instead of the normal one."""
@@ -135,6 +139,8 @@ class Fault:
             return Reply(status)
         if self.body is not None:
             return Reply(status, self.body, {"content-type": self.content_type})
+        if status in _WORDED:
+            return _WORDED[status]().reply()
         return json_reply(
             status, {"statusCode": status, "error": _phrase(status), "message": "forced by a fault of the sandbox"}
         )

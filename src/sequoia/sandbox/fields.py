@@ -7,7 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["TYPES", "Field", "Limits", "json_object", "one_of_groups", "parse_field", "parse_fields"]
+from sequoia.sandbox.patterns import Pattern, read_pattern
+
+__all__ = [
+    "TEXTS",
+    "TYPES",
+    "Field",
+    "Limits",
+    "json_names",
+    "json_object",
+    "one_of_groups",
+    "parse_field",
+    "parse_fields",
+]
 
 TYPES = frozenset({
     "ref", "name", "string", "text", "stringMap", "map", "scores", "timestamp", "date", "year", "duration", "boolean",
@@ -20,6 +32,10 @@ _PATTERNED = frozenset({
     "ref", "name", "string", "text", "duration", "language", "version", "hex", "password", "fieldName", "fieldNamePath",
     "jsonPath",
 })  # fmt: skip
+TEXTS = _PATTERNED | {"timestamp", "date"}
+"""The types whose values are JSON strings."""
+_NUMBERS = TYPES - TEXTS - _MAPS - {"boolean"}
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _DEFAULT_PATTERNS = {
     "ref": r"[a-zA-Z0-9_-]+:[a-zA-Z0-9_-]+",
     "name": r"[a-zA-Z0-9_-]+",
@@ -68,14 +84,14 @@ class Field:
     read_only: bool = False
     array: Limits | None = None
     limits: Limits = Limits()
-    allowed: Mapping[str, str] | None = None
+    allowed: Mapping[Any, Any] | None = None
     default: Any = None
     nonexistent: Literal["low", "high"] = "low"
     ranks_absent: bool = False
     sort: bool = False
     countable: bool = False
-    pattern: re.Pattern[str] | None = None
-    keys: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
+    keys: Pattern | None = None
     values: Mapping[str, frozenset[str]] | None = None
     localised: bool = False
     localised_by: str | None = None
@@ -101,6 +117,13 @@ def json_object(raw: Any, place: str) -> dict[str, Any]:
     return raw
 
 
+def json_names(raw: Any, place: str) -> tuple[str, ...]:
+    """`raw`, when it is a JSON list of texts; errors as in `json_object`."""
+    if not isinstance(raw, list) or not all(isinstance(name, str) for name in raw):
+        raise ValueError(f"{place} must be a list of texts")
+    return tuple(raw)
+
+
 def parse_fields(raw: Any, place: str, prefix: str = "", *, many: bool = False) -> dict[str, Field]:
     """Read the `fields` of a resource or of a nested object.
 
@@ -123,7 +146,7 @@ def parse_field(name: str, raw: Any, place: str, prefix: str = "", *, many: bool
     """Read one field; arguments and errors as in `parse_fields`."""
     raw = json_object(raw, place)
     type_ = raw.get("type", "")
-    if type_ not in TYPES and type_ != "":
+    if not isinstance(type_, str) or (type_ not in TYPES and type_ != ""):
         raise ValueError(f"{place}.type is {type_!r}, which is not a type of the platform")
     path = prefix + name
     array = _array(raw.get("array"), f"{place}.array")
@@ -135,8 +158,11 @@ def parse_field(name: str, raw: Any, place: str, prefix: str = "", *, many: bool
     keys = info.get("keys") or {}
     pattern = info.get("pattern", _DEFAULT_PATTERNS.get(type_)) if type_ in _PATTERNED else None
     nonexistent = raw.get("nonexistent", "low")
-    if nonexistent not in {"low", "high"}:
+    if nonexistent not in ("low", "high"):
         raise ValueError(f"{place}.nonexistent must be 'low' or 'high'")
+    localised_by = raw.get("localisedBy")
+    if localised_by is not None and not isinstance(localised_by, str):
+        raise ValueError(f"{place}.localisedBy must be the name of a field")
     return Field(
         name=name,
         path=path,
@@ -145,7 +171,7 @@ def parse_field(name: str, raw: Any, place: str, prefix: str = "", *, many: bool
         read_only=bool(raw.get("readOnly")),
         array=array,
         limits=_limits(raw, place),
-        allowed=_allowed(raw, place),
+        allowed=_allowed(raw, type_, place),
         default=raw.get("default"),
         nonexistent=nonexistent,
         ranks_absent="nonexistent" in raw,
@@ -153,9 +179,9 @@ def parse_field(name: str, raw: Any, place: str, prefix: str = "", *, many: bool
         countable=bool(raw.get("countable")),
         pattern=_pattern(pattern, f"{place}.typeInfo.pattern"),
         keys=_pattern(keys.get("pattern"), f"{place}.typeInfo.keys.pattern") if isinstance(keys, dict) else None,
-        values=_values(info.get("values")),
+        values=_values(info.get("values"), f"{place}.typeInfo.values"),
         localised="localisationOf" in raw,
-        localised_by=raw.get("localisedBy"),
+        localised_by=localised_by,
         excluded=bool(raw.get("excludeFromVersion")),
         fields=nested,
         one_of=tuple(one_of_groups(raw.get("xfields"), f"{place}.xfields")),
@@ -179,42 +205,83 @@ def _array(raw: Any, place: str) -> Limits | None:
     return Limits() if raw else None
 
 
-def _pattern(text: Any, place: str) -> re.Pattern[str] | None:
-    """A compiled pattern; a dot matches line ends too, since texts may have several lines."""
+def _pattern(text: Any, place: str) -> Pattern | None:
+    """A pattern; None where there is none, or none that could be applied."""
     if text is None:
         return None
+    if not isinstance(text, str):
+        raise ValueError(f"{place} is not a regular expression, but {text!r}")
     try:
-        return re.compile(text, re.DOTALL)
-    except (re.error, TypeError) as error:
-        raise ValueError(f"{place} is not a regular expression: {error}") from error
+        return read_pattern(text)
+    except ValueError as error:
+        raise ValueError(f"{place} {error}") from error
 
 
-def _allowed(raw: Mapping[str, Any], place: str) -> dict[str, str] | None:
-    """Every accepted value with the canonical one that is stored for it."""
-    allowed = raw.get("allowedValues")
-    if allowed is None:
+def _allowed(raw: Mapping[str, Any], type_: str, place: str) -> dict[Any, Any] | None:
+    """Every accepted value with the canonical one that is stored for it; of other types than texts and numbers, any."""
+    if type_ not in TEXTS | _NUMBERS:
         return None
-    result: dict[str, str] = {}
-    try:
-        for item in allowed:
-            for alternative in (item["value"], *item.get("alternatives", ())):
-                result[alternative] = item["value"]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{place}.allowedValues must be a list of objects with a value") from error
-    return result | json_object(raw.get("allowedValueMappings") or {}, f"{place}.allowedValueMappings")
+    read = _number if type_ in _NUMBERS else _text
+    listed = raw.get("allowedValues")
+    if listed is not None and not isinstance(listed, list):
+        raise ValueError(f"{place}.allowedValues must be a list of objects with a value")
+    result: dict[Any, Any] = {}
+    for index, item in enumerate(listed or ()):
+        here = f"{place}.allowedValues[{index}]"
+        value = read(json_object(item, here).get("value"), f"{here}.value")
+        alternatives = item.get("alternatives") or []
+        if not isinstance(alternatives, list):
+            raise ValueError(f"{here}.alternatives must be a list")
+        result[value] = value
+        result |= {_alias(other, type_, f"{here}.alternatives"): value for other in alternatives}
+    here = f"{place}.allowedValueMappings"
+    mappings = json_object(raw.get("allowedValueMappings") or {}, here)
+    aliases = {_alias(alias, type_, here): read(value, f"{here}.{alias}") for alias, value in mappings.items()}
+    if not listed:
+        result = {value: value for value in aliases.values()}
+    return result | aliases or None
 
 
-def _values(raw: Any) -> dict[str, frozenset[str]] | None:
+def _text(raw: Any, place: str) -> str:
+    if not isinstance(raw, str):
+        raise ValueError(f"{place} must be a text")
+    return raw
+
+
+def _alias(raw: Any, type_: str, place: str) -> str | int | float:
+    """Another word for an allowed value: a text, also for a number."""
+    if type_ in _NUMBERS and not (isinstance(raw, str) and _NUMBER.fullmatch(raw) is None):
+        return _number(raw, place)
+    return _text(raw, place)
+
+
+def _number(raw: Any, place: str) -> int | float:
+    """A number; the keys of an object are texts, so one may be written as a text."""
+    if isinstance(raw, str) and (match := _NUMBER.fullmatch(raw)):
+        return float(raw) if match[1] else int(raw)
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise ValueError(f"{place} must be a number")
+    return raw
+
+
+def _values(raw: Any, place: str) -> dict[str, frozenset[str]] | None:
     """The listed values for each key of a map, such as the ratings of one scheme."""
     if not isinstance(raw, dict):
         return None
-    listed = {key: item["values"] for key, item in raw.items() if isinstance(item, dict) and "values" in item}
-    return {key: frozenset(values) for key, values in listed.items()} or None
+    listed = {key: item.get("values") for key, item in raw.items() if isinstance(item, dict)}
+    found = {key: json_names(values, f"{place}.{key}.values") for key, values in listed.items() if values is not None}
+    return {key: frozenset(values) for key, values in found.items()} or None
 
 
 def one_of_groups(raw: Any, place: str) -> Iterator[tuple[str, ...]]:
     """The groups of fields of which exactly one must be given."""
+    if raw and not isinstance(raw, list):
+        raise ValueError(f"{place} must be a list of rules")
     for index, rule in enumerate(raw or ()):
-        if not isinstance(rule, dict) or rule.get("type") != "exactlyOne" or not isinstance(rule.get("fields"), list):
-            raise ValueError(f"{place}[{index}] must be an 'exactlyOne' rule with fields")
-        yield tuple(rule["fields"])
+        here = f"{place}[{index}]"
+        if not isinstance(rule, dict) or rule.get("type") != "exactlyOne":
+            raise ValueError(f"{here} must be an 'exactlyOne' rule with fields")
+        group = json_names(rule.get("fields"), f"{here}.fields")
+        if not group:
+            raise ValueError(f"{here}.fields must have a field")
+        yield group

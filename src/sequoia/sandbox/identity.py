@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from sequoia.sandbox.account import Account
 from sequoia.sandbox.routing import Route
-from sequoia.sandbox.wire import Reply, Request, WireError, json_reply
+from sequoia.sandbox.wire import Reply, Request, invalid_token, json_reply
 
 __all__ = ["Holder", "Identity", "Session", "Tokens", "bearer"]
 
@@ -111,13 +111,7 @@ class Tokens:
             session = self._sessions.get(token)
             if session is not None and session.expiry > self._monotonic():
                 return session
-        raise self.refusal()
-
-    def refusal(self) -> WireError:
-        """The 401 for a token that does not work."""
-        reason = "Invalid token"
-        challenge = {"www-authenticate": f'Bearer error="{reason}"'}
-        return WireError(401, reason, attributes={"error": reason}, headers=challenge)
+        raise invalid_token()
 
 
 class Identity:

@@ -39,7 +39,8 @@ class Axis:
     @property
     def kind(self) -> str:
         """How values become entries; documents indexed in another way have to be indexed again."""
-        return f"{self.field.type}/{self.field.nonexistent}/{self.field.ranks_absent}/{self.sort}"
+        one = f"{self.field.type}/{self.field.nonexistent}/{self.field.ranks_absent}/{self.sort}"
+        return f"{one}/many" if self.field.many else one
 
     @property
     def is_plain(self) -> bool:

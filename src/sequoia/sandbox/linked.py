@@ -25,8 +25,8 @@ __all__ = ["Linker", "Links"]
 
 # Refs in one sub-request, so that its link stays within what HTTP servers accept.
 _MOST_REFS = 100
-# Most resources that a hop over an indirect relationship goes through.
-_MOST_HOPS = 1_000
+# Refs that one query of a hop looks for: a statement of SQLite has a limit for its parameters.
+_MOST_SOUGHT = 1_000
 
 Document = Mapping[str, Any]
 
@@ -141,11 +141,16 @@ class Linker:
             return list(dict.fromkeys(self._linked_by(relationship, parents)))
         target = self.archive.schema.resources.get(relationship.target)
         filter_ = target.filters.get(relationship.filter_name) if target else None
-        refs = tuple(dict.fromkeys(self._matched(relationship, parents)))
-        if filter_ is None or filter_.field is None or not refs:
+        if filter_ is None or filter_.field is None:
             return []
-        selection = Selection(conditions=(Condition(filter_.field.path, refs),))
-        return [row.ref for row, _ in self.archive.collections[relationship.target].select(selection, limit=_MOST_HOPS)]
+        refs = tuple(dict.fromkeys(self._matched(relationship, parents)))
+        collection = self.archive.collections[relationship.target]
+        found: dict[str, None] = {}
+        for start in range(0, len(refs), _MOST_SOUGHT):
+            condition = Condition(filter_.field.path, refs[start : start + _MOST_SOUGHT])
+            # All of them: nothing in an answer could say that some are left out here.
+            found.update(dict.fromkeys(collection.refs(Selection(conditions=(condition,)), limit=None)))
+        return list(found)
 
     def _request(self, relationship: Relationship, refs: list[str], parameters: Pairs, links: Links) -> None:
         """Make one sub-request with its sub-pages, and note what came of it."""

@@ -154,6 +154,7 @@ def continue_link(path: str, pairs: _Pairs, sort: str, after: Position) -> str:
         sort: Its `sort`.
         after: The position of the last document of the page.
     """
-    kept, rest = _parted(pairs)
+    # The token of this page goes, and must not be folded away: a client may have put the padding back on.
+    kept, rest = _parted([(name, "true" if name == "continue" else value) for name, value in pairs])
     token = Token(sort, after, tuple(rest)).encode()
     return link(path, _arranged((name, token if name == "continue" else value) for name, value in kept))

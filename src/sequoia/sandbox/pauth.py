@@ -165,4 +165,4 @@ def _actions(descriptor: Mapping[str, Any]) -> Iterator[str]:
         places += resource.get("operations", {}).values()
     for place in places:
         actions = place.get("actions") if isinstance(place, Mapping) else None
-        yield from (action for action in actions or () if isinstance(action, str))
+        yield from (action for action in (actions if isinstance(actions, list) else ()) if isinstance(action, str))

@@ -83,15 +83,19 @@ def _pick(value: Any, tree: _Tree | None) -> Any:
     return {name: _pick(item, tree[name]) for name, item in value.items() if name in tree}
 
 
-def _localised(fields: Mapping[str, Field], document: dict[str, Any], lang: str | None) -> dict[str, Any]:
-    """A document, or an object inside it, whose texts are replaced by their translations, where there are any."""
-    if lang is None:
+def _localised(fields: Mapping[str, Field], document: Any, lang: str | None) -> Any:
+    """A document, or an object inside it, whose texts are replaced by their translations, where there are any.
+
+    What another descriptor was valid for when it was stored stays as it is.
+    """
+    if lang is None or not isinstance(document, dict):
         return document
     translated: dict[str, Any] = {}
     for name, field in fields.items():
         value = document.get(name)
-        if field.localised_by is not None and lang in document.get(field.localised_by, {}):
-            translated[name] = document[field.localised_by][lang]
+        texts = None if field.localised_by is None else document.get(field.localised_by)
+        if isinstance(texts, dict) and lang in texts:
+            translated[name] = texts[lang]
         elif field.fields is not None and isinstance(value, list):
             translated[name] = [_localised(field.fields, item, lang) for item in value]
         elif field.fields is not None and value is not None:

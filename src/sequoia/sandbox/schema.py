@@ -7,21 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sequoia.sandbox.fields import Field, json_object, one_of_groups, parse_field, parse_fields
+from sequoia.sandbox.coherence import coherent, is_object
+from sequoia.sandbox.common import with_common_fields
+from sequoia.sandbox.fields import Field, json_names, json_object, one_of_groups, parse_fields
 
-__all__ = ["Filter", "Relationship", "Resource", "Schema", "find_field", "hyphenated"]
+__all__ = ["DATA", "Filter", "Relationship", "Resource", "Schema", "find_field", "hyphenated"]
 
-# A descriptor may be abridged, yet every resource of the platform has these: the server itself writes them.
-_COMMON: Mapping[str, Mapping[str, Any]] = {
-    "ref": {"type": "ref", "readOnly": True},
-    "owner": {"type": "name", "required": True, "sort": True},
-    "name": {"type": "name", "sort": True},
-    "createdAt": {"type": "timestamp", "readOnly": True, "sort": True, "excludeFromVersion": True},
-    "createdBy": {"type": "ref", "readOnly": True},
-    "updatedAt": {"type": "timestamp", "readOnly": True, "sort": True, "excludeFromVersion": True},
-    "updatedBy": {"type": "ref", "readOnly": True},
-    "version": {"type": "version", "readOnly": True, "excludeFromVersion": True},
-}
+DATA = "/data"
+"""Where the resources of every service are."""
+_MOST = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +119,8 @@ class Schema:
         for segment in segments:
             if segments.count(segment) > 1:
                 raise ValueError(f"resourcefuls: two resources have the path /data/{segment}")
+        for resource in resources.values():
+            _check_paths(resource, resources)
         return cls(name, resources)
 
     def at(self, segment: str) -> Resource | None:
@@ -137,22 +133,26 @@ def hyphenated(plural: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"-\1", plural).lower()
 
 
-def _number(raw: Any, place: str, least: int = 1) -> int:
-    """`raw` when it is a whole number of at least `least`."""
-    if isinstance(raw, bool) or not isinstance(raw, int) or raw < least:
-        raise ValueError(f"{place} must be a whole number of at least {least}")
+def _number(raw: Any, place: str) -> int:
+    """`raw` when it is a whole number from 1 on; SQLite cannot skip as many pages as some can be asked for."""
+    if isinstance(raw, bool) or not isinstance(raw, int) or not 1 <= raw <= _MOST:
+        raise ValueError(f"{place} must be a whole number from 1 to {_MOST:,}")
     return raw
 
 
 def _resource(plural: str, raw: Any, place: str) -> Resource:
     """One entry of `resourcefuls`."""
     raw = json_object(raw, place)
-    if raw.get("pluralName", plural) != plural:
-        raise ValueError(f"{place}.pluralName must be {plural!r}, the key of the resource")
+    for key, usual, reason in (("pluralName", plural, "the key of the resource"), ("path", DATA, "as everywhere")):
+        if raw.get(key, usual) != usual:
+            raise ValueError(f"{place}.{key} must be {usual!r}, {reason}")
+    if not isinstance(raw.get("singularName", ""), str):
+        raise ValueError(f"{place}.singularName must be a text")
     segment = raw.get("hyphenatedPluralName", hyphenated(plural))
     if not isinstance(segment, str) or not re.fullmatch(r"[a-zA-Z0-9_-]+", segment):
         raise ValueError(f"{place}.hyphenatedPluralName must be one segment of a URL")
-    fields = _fields(raw.get("fields"), f"{place}.fields")
+    one_of = tuple(one_of_groups(raw.get("xfields"), f"{place}.xfields"))
+    fields = _fields(raw.get("fields"), one_of, place)
     operations = json_object(raw.get("operations", {}), f"{place}.operations")
     pagination = json_object(raw.get("pagination", {}), f"{place}.pagination")
     size = json_object(pagination.get("pageSize", {}), f"{place}.pagination.pageSize")
@@ -174,19 +174,18 @@ def _resource(plural: str, raw: Any, place: str) -> Resource:
         pages=_number(pages.get("max", 1000), f"{place}.pagination.pages.max"),
         retention_days=_days(raw.get("retentionPeriod", "P30D"), f"{place}.retentionPeriod"),
         conditional=raw.get("conditionalUpdates") is not False,
-        one_of=tuple(one_of_groups(raw.get("xfields"), f"{place}.xfields")),
+        one_of=one_of,
     )
 
 
-def _fields(raw: Any, place: str) -> dict[str, Field]:
-    """The fields in the order of stored documents: identity and history first, then those of the type."""
-    given = parse_fields(raw, place)
-    common = {name: parse_field(name, value, f"{place}.{name}") for name, value in _COMMON.items()}
-    merged = common | given
+def _fields(raw: Any, one_of: tuple[tuple[str, ...], ...], place: str) -> dict[str, Field]:
+    """The fields of a resource, the common ones included; `place` is that of the resource."""
+    here = f"{place}.fields"
+    given = parse_fields(raw, here)
     for name, field in given.items():
         if field.localised_by is not None and field.localised_by not in given:
-            raise ValueError(f"{place}.{name}.localisedBy: {field.localised_by!r} is not a field")
-    return merged
+            raise ValueError(f"{here}.{name}.localisedBy: {field.localised_by!r} is not a field")
+    return coherent(with_common_fields(given, here), one_of, here, f"{place}.xfields")
 
 
 def _filters(raw: Any, fields: Mapping[str, Field], place: str) -> dict[str, Filter]:
@@ -200,18 +199,19 @@ def _filters(raw: Any, fields: Mapping[str, Field], place: str) -> dict[str, Fil
             field = find_field(fields, path) if isinstance(path, str) else None
             if field is None:
                 raise ValueError(f"{here}.fieldNamePath: {path!r} is not a field")
+            if is_object(field):
+                raise ValueError(f"{here}.fieldNamePath: {path!r} is an object; name one of its fields")
             prefix = bool(item.get("prefix")) or field.type == "stringMap"
             result[name] = Filter(name, field, range=bool(item.get("range")), prefix=prefix)
         elif kind == "predefined":
             values = json_object(item.get("values", {}), f"{here}.values")
             for value, filters in values.items():
-                json_object(filters, f"{here}.values.{value}")
+                for key, text in json_object(filters, f"{here}.values.{value}").items():
+                    if not isinstance(text, str):
+                        raise ValueError(f"{here}.values.{value}.{key} must be a text, as in a query")
             result[name] = Filter(name, predefined=values)
         elif kind == "q":
-            includes = item.get("includes", [])
-            if not isinstance(includes, list) or not all(isinstance(path, str) for path in includes):
-                raise ValueError(f"{here}.includes must be a list of names")
-            result[name] = Filter(name, includes=tuple(includes))
+            result[name] = Filter(name, includes=json_names(item.get("includes", []), f"{here}.includes"))
         else:
             raise ValueError(f"{here}.type is {kind!r}; it must be 'with', 'q' or 'predefined'")
     return result
@@ -255,33 +255,45 @@ def _hops(name: str, relationships: Mapping[str, Relationship], place: str) -> I
 def _relationship(name: str, raw: Any, place: str) -> Relationship:
     """One relationship."""
     raw = json_object(raw, place)
-    kind = raw.get("type")
-    if kind not in {"direct", "indirect"}:
+    kind, through = raw.get("type"), raw.get("through")
+    if kind not in ("direct", "indirect"):
         raise ValueError(f"{place}.type must be 'direct' or 'indirect'")
     needed = "fieldNamePath" if kind == "direct" else "filterName"
     for key in ("resourceType", needed):
         if type(raw.get(key)) is not str:
             raise ValueError(f"{place}.{key} must be a text")
-    fields = raw.get("fields", [])
-    if not isinstance(fields, list) or not all(isinstance(item, str) for item in fields):
-        raise ValueError(f"{place}.fields must be a list of names")
+    if through is not None and not isinstance(through, str):
+        raise ValueError(f"{place}.through must be the name of a relationship")
     return Relationship(
         name=name,
         target=raw["resourceType"],
         direct=kind == "direct",
         path=raw.get("fieldNamePath", ""),
         filter_name=raw.get("filterName", ""),
-        fields=tuple(fields),
-        through=raw.get("through"),
+        fields=json_names(raw.get("fields", []), f"{place}.fields"),
+        through=through,
         batch=_number(raw.get("batchSize", 10), f"{place}.batchSize"),
         intersectable=raw.get("intersectable") is not False,
     )
 
 
+def _check_paths(resource: Resource, resources: Mapping[str, Resource]) -> None:
+    """Refuse a direct relationship that would read refs from an object."""
+    for name, relationship in resource.relationships.items():
+        through = resource.relationships.get(relationship.through or "")
+        holder = resource if through is None else resources.get(through.target)
+        field = find_field(holder.fields, relationship.path) if holder is not None and relationship.direct else None
+        if field is not None and is_object(field):
+            place = f"resourcefuls.{resource.plural}.relationships.{name}.fieldNamePath"
+            raise ValueError(f"{place}: {relationship.path!r} is an object; name one of its fields")
+
+
 def _days(raw: Any, place: str) -> int:
     """Whole days of an ISO duration; parts below a day do not matter for the retention of records."""
     match = (
-        re.fullmatch(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T.*)?", raw) if isinstance(raw, str) else None
+        re.fullmatch(r"P(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T.*)?", raw)
+        if isinstance(raw, str)
+        else None
     )
     if match is None:
         raise ValueError(f"{place} must be an ISO 8601 duration such as P30D")

@@ -92,15 +92,26 @@ def count_query(shape: Shape, selection: Selection, driver: Condition | None) ->
     return f"SELECT count(*) FROM ({text})", values
 
 
-def facet_query(shape: Shape, selection: Selection, driver: Condition | None, axis: str) -> Statement:
-    """Counts the documents of a selection for each value on `axis`; further arguments as in `keys_query`."""
+def facet_query(
+    shape: Shape, selection: Selection, driver: Condition | None, axis: str, *, sampled: bool = False
+) -> Statement:
+    """Counts the documents of a selection for each value on an axis.
+
+    Args:
+        shape: The tables of the resource.
+        selection: What to count.
+        driver: As in `keys_query`.
+        axis: The axis.
+        sampled: Whether the id of one document with each value is wanted too.
+    """
+    found = f"count(*){', min(e.id)' * sampled}"
     text, values = _found(shape, selection, driver)
     if shape.has_many(axis):
         joined = f"({text}) AS k CROSS JOIN {shape.values} AS e ON e.id = k.id AND e.axis = {shape.numbers[axis]}"
-        return f"SELECT e.value, count(*) FROM {joined} GROUP BY e.value", values
+        return f"SELECT e.value, {found} FROM {joined} GROUP BY e.value", values
     column = f"e.{shape.column(axis)}"
     joined = f"({text}) AS k CROSS JOIN {shape.documents} AS e ON e.id = k.id"
-    return f"SELECT {column}, count(*) FROM {joined} WHERE {column} IS NOT NULL GROUP BY {column}", values
+    return f"SELECT {column}, {found} FROM {joined} WHERE {column} IS NOT NULL GROUP BY {column}", values
 
 
 def across_query(hop: Hop, refs: Sequence[str], *, limit: int) -> Statement:

@@ -318,10 +318,11 @@ class Collection:
             bare = Selection(selection.owner, selection.conditions)
             return int(self._db.rows(*count_query(self.shape, bare, self._driver(bare, whole=True)))[0][0])
 
-    def refs(self, selection: Selection, *, limit: int) -> list[str]:
-        """The refs of the first documents of a selection."""
+    def refs(self, selection: Selection, *, limit: int | None) -> list[str]:
+        """The refs of the first documents of a selection, or of all of them."""
         with self._db.lock:
-            query = keys_query(self.shape, selection, self._driver(selection), limit=limit, offset=0)
+            most = -1 if limit is None else limit
+            query = keys_query(self.shape, selection, self._driver(selection), limit=most, offset=0)
             return [str(ref) for ref, *_ in self._db.rows(*query)]
 
     def across(self, hop: Hop, refs: Sequence[str], *, limit: int) -> list[str]:
@@ -338,12 +339,23 @@ class Collection:
             found = self._db.rows(*across_query(hop, refs, limit=limit))
         return [ref for (ref,) in found if isinstance(ref, str)]
 
-    def facet(self, selection: Selection, axis: str) -> dict[str, int]:
-        """How many documents of a selection have each value of an axis, absent values left out."""
+    def facet(self, selection: Selection, axis: str, name: Callable[[Key, Row], str] | None = None) -> dict[str, int]:
+        """How many documents of a selection have each value of an axis, absent values left out.
+
+        Args:
+            selection: What to count; its order and position do not matter.
+            axis: The axis.
+            name: Makes the text of a value that the index has in another form, from that and a document that has it.
+        """
         with self._db.lock:
             bare = Selection(selection.owner, selection.conditions)
-            found = self._db.rows(*facet_query(self.shape, bare, self._driver(bare, whole=True), axis))
-        return {str(value): int(count) for value, count in found if value not in {LOW, HIGH}}
+            driver = self._driver(bare, whole=True)
+            found = self._db.rows(*facet_query(self.shape, bare, driver, axis, sampled=name is not None))
+            found = [item for item in found if item[0] not in {LOW, HIGH}]
+            if name is None:
+                return {str(value): int(count) for value, count in found}
+            rows = self._at([number for *_, number in found])
+        return {name(value, rows[number]): int(count) for value, count, number in found}
 
 
 def _every(db: Database, shape: Shape) -> Iterator[Row]:

@@ -51,10 +51,12 @@ _TIMESTAMP = re.compile(
     r"(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?)?)?"
 )
 _DURATION = re.compile(
-    r"(-)?P(?=[T\d])(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})D)?"
-    r"(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?"
+    r"(-)?P(?=[T\d])(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
+    r"(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
 )
-_UNITS = (365 * 86_400, 30 * 86_400, 86_400, 3_600, 60, 1)
+_UNITS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
+# Characters; one with a thousand digits would be longer than a float can tell.
+_LONGEST_DURATION = 100
 
 
 class InvalidValueError(ValueError):
@@ -87,6 +89,8 @@ def check_value(field: Field, value: Any) -> Any:
 
 
 def _check_number(field: Field, value: Any) -> int | float:
+    if field.allowed is not None and isinstance(value, str):
+        value = field.allowed.get(value, value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidValueError("must be a number")
     if isinstance(value, float) and not math.isfinite(value):
@@ -97,6 +101,8 @@ def _check_number(field: Field, value: Any) -> int | float:
         raise InvalidValueError("must be a safe number")
     for limits in (BOUNDS.get(field.type, Limits()), field.limits):
         _check_limits(limits, value, "")
+    if field.allowed is not None:
+        value = _check_allowed(field.allowed, value)
     return int(value) if field.type in _WHOLE else value
 
 
@@ -108,9 +114,9 @@ def _check_limits(limits: Limits, size: float, what: str) -> None:
         raise InvalidValueError(f"{what or 'must be'} less than or equal to {limits.most:g}")
 
 
-def _check_allowed(allowed: Mapping[str, str], value: str) -> str:
+def _check_allowed(allowed: Mapping[Any, Any], value: Any) -> Any:
     if value not in allowed:
-        raise InvalidValueError(f"must be one of [{', '.join(dict.fromkeys(allowed.values()))}]")
+        raise InvalidValueError(f"must be one of [{', '.join(map(str, dict.fromkeys(allowed.values())))}]")
     return allowed[value]
 
 
@@ -138,7 +144,18 @@ def _check_date(_: Field, value: str) -> str:
     return wire_time(value)[:10]
 
 
-_TEXTS: Mapping[str, Callable[[Field, str], str]] = {"timestamp": _check_timestamp, "date": _check_date}
+def _check_duration(field: Field, value: str) -> str:
+    value = _check_text(field, value)
+    # A pattern of the field's own may let through what the index cannot put in an order.
+    _seconds(value)
+    return value
+
+
+_TEXTS: Mapping[str, Callable[[Field, str], str]] = {
+    "timestamp": _check_timestamp,
+    "date": _check_date,
+    "duration": _check_duration,
+}
 
 
 def wire_time(text: str) -> str:
@@ -255,6 +272,8 @@ def query_key(field: Field, text: str) -> Key:
 
 def _seconds(text: str) -> Key:
     """The length of a duration; as on other platforms, a year counts 365 days and a month 30."""
+    if len(text) > _LONGEST_DURATION:
+        raise InvalidValueError(f"must be an ISO 8601 duration of at most {_LONGEST_DURATION} characters")
     match = _DURATION.fullmatch(text)
     if match is None:
         raise InvalidValueError("must be an ISO 8601 duration")

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Reply", "Request", "WireError", "json_reply"]
+__all__ = ["Reply", "Request", "WireError", "invalid_token", "json_reply", "other_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP answer; `body` is JSON or empty. The application adds content type, correlation id and CORS headers."""
+    """One HTTP answer; its body is JSON, unless `headers` has another `content-type`.
+
+    The application adds the correlation id, the CORS headers and, where there is a body, the content type.
+    """
 
     status: int
     body: bytes = b""
@@ -92,3 +95,15 @@ class WireError(Exception):
         if self.attributes:
             body["attributes"] = dict(self.attributes)
         return json_reply(self.status, body, self.headers)
+
+
+def invalid_token() -> WireError:
+    """The platform's 401 for a token that does not work."""
+    reason = "Invalid token"
+    challenge = {"www-authenticate": f'Bearer error="{reason}"'}
+    return WireError(401, reason, attributes={"error": reason}, headers=challenge)
+
+
+def other_version() -> WireError:
+    """The platform's 412 for an update that was made from another version; one client knows it by its words."""
+    return WireError(412, "document cannot be changed - versions do not match")

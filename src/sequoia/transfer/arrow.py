@@ -50,12 +50,13 @@ def batch_of(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> pa.Rec
     return pa.RecordBatch.from_arrays([*arrays, other], schema=schema_of(columns))
 
 
-def rows_in(path: Path, columns: Sequence[Column] | None) -> Iterator[dict[str, Any]]:
+def rows_in(path: Path, columns: Sequence[Column] | None, name: str | None = None) -> Iterator[dict[str, Any]]:
     """The resources in a file.
 
     Args:
         path: The file.
         columns: What its columns hold, where the file does not say so itself.
+        name: What a message calls the file; None for its path.
 
     Raises:
         TransferError: It is no Parquet file.
@@ -69,7 +70,7 @@ def rows_in(path: Path, columns: Sequence[Column] | None) -> Iterator[dict[str, 
             for batch in file.iter_batches(batch_size=_ROWS):
                 yield from _resources(batch, {column.name: column for column in known})
     except (pa.ArrowException, msgspec.DecodeError) as error:
-        raise TransferError(f"{path} cannot be read as Parquet: {error}", error) from error
+        raise TransferError(f"{name or path} cannot be read as Parquet: {error}", error) from error
 
 
 def _resources(batch: pa.RecordBatch, known: Mapping[str, Column]) -> Iterator[dict[str, Any]]:

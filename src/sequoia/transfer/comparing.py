@@ -23,6 +23,7 @@ Found = tuple[str, Mapping[str, Any]]
 _BATCH = 1_000
 # 32 MiB of it stay in memory; nobody needs it after a crash.
 _SETTINGS = ("cache_size = -32768", "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE")
+_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE"})  # a quota is told as the second
 _ABSENT = msgspec.UNSET
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -34,8 +35,8 @@ class Comparison:
     Attributes:
         by: What tells which resource is the same on the other side: `ref`, or `name` where the owners differ. By name
             the owner does not count, and neither does it in refs to resources of the same owner.
-        ignore: Fields that do not count, dotted where they are inside others; `service` are those that only the
-            service sets.
+        ignore: Fields that do not count, dotted where they are inside others; by default those that only the service
+            sets, `HISTORY` in `sequoia.validation`.
         fields: The only fields that count, where one of the sides has no others; None for all.
     """
 
@@ -118,7 +119,12 @@ def compare(left: Iterable[Found], right: Iterable[Found], how: Comparison) -> I
             for key, one, two in rows:
                 yield from _differences(key, one, two)
     except sqlite3.Error as error:
-        raise TransferError(f"the temporary database for the comparison failed: {error}", error) from error
+        advice = ": set TMPDIR to a folder with room for both sides" if _has_no_room(error) else ""
+        raise TransferError(f"the temporary database for the comparison failed: {error}{advice}", error) from error
+
+
+def _has_no_room(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", None) in _NO_ROOM  # what comes from Python itself has none
 
 
 def _put(
@@ -146,10 +152,28 @@ def _differences(key: str, one: bytes | None, two: bytes | None) -> Iterator[Dif
     fields = {
         name: (left.get(name), right.get(name))
         for name in sorted({*left, *right})
-        if left.get(name, _ABSENT) != right.get(name, _ABSENT)
+        if not _same(left.get(name, _ABSENT), right.get(name, _ABSENT))
     }
     if fields:
         yield Difference(key, "changed", fields)
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether two values are the same in JSON; in Python, true would be the same as 1, at any depth."""
+    pending = [(one, two)]
+    while pending:
+        left, right = pending.pop()
+        if isinstance(left, dict) and isinstance(right, dict):
+            if left.keys() != right.keys():
+                return False
+            pending += [(value, right[name]) for name, value in left.items()]
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pending += zip(left, right, strict=True)
+        elif left != right or isinstance(left, bool) is not isinstance(right, bool):
+            return False
+    return True
 
 
 def _drop(resource: dict[str, Any], path: list[str]) -> None:

@@ -94,7 +94,8 @@ def place_for(wanted: Manifest, folder: Path, *, resume: bool, force: bool) -> M
         force: Whether to replace it.
 
     Raises:
-        TransferError: There is one that must not be overwritten, or that is of another question.
+        TransferError: There is one that must not be overwritten, or that is of another question, or whose files are
+            not those that its manifest has.
     """
     found = Manifest.read(folder)
     if found is None:
@@ -105,6 +106,7 @@ def place_for(wanted: Manifest, folder: Path, *, resume: bool, force: bool) -> M
         return wanted
     if resume:
         _check_same(wanted, found, folder)
+        _check_files(found, folder)
         return found
     if (found.service, found.resource) != (wanted.service, wanted.resource):
         raise TransferError(f"{folder} has an export of {found.service}/{found.resource}: choose another folder")
@@ -128,6 +130,16 @@ def _check_same(wanted: Manifest, found: Manifest, folder: Path) -> None:
             f"the export in {folder} is of {found.url}, and this one reads {wanted.url}: go on with it there, choose "
             "another folder, or begin anew (--force)"
         )
+
+
+def _check_files(found: Manifest, folder: Path) -> None:
+    """Refuse to call an export complete, or to go on with it, whose files are gone or cut; digests take their time."""
+    for part in found.files:
+        size = _size(folder / part.name)
+        if size is None:
+            raise TransferError(f"{folder / part.name} is not there any more: begin anew with --force")
+        if not part.open and size != part.bytes:
+            raise TransferError(f"{folder / part.name} is not as long as it was: begin anew with --force")
 
 
 def _told(value: Any) -> str:
@@ -157,8 +169,6 @@ class Folder:
         manifest.write(path)  # first: from now on what it does not know is nobody's
         self._tidy()
         for part in manifest.files:
-            if not part.open and _size(path / part.name) != part.bytes:
-                raise TransferError(f"{path / part.name} is not as long as it was: begin anew with --force")
             if part.open:
                 self._part = begun(manifest, Sink(path / part.name, part.bytes, part.sha256), part.resources)
         self._resources = sum(part.resources for part in self._ended)

@@ -24,7 +24,7 @@ from typing import IO, Any, BinaryIO, Literal, NamedTuple
 import msgspec
 
 from sequoia.dead_letters import LONGEST_LINE, is_letter
-from sequoia.files import BLANK, UTF_16
+from sequoia.files import BLANK, UTF_16, temporary
 from sequoia.transfer.columns import OTHER, from_cell, from_row, rest_of
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.manifest import MANIFEST, Column, Manifest
@@ -67,6 +67,7 @@ class Source:
         manifest: That of the export.
         key: The JSON key of the resources, for a file that is an answer of the service.
         origin: The manifest of the export that a file was taken from.
+        name: What messages call the file; None for its path.
     """
 
     files: tuple[Path, ...]
@@ -75,10 +76,16 @@ class Source:
     manifest: Manifest | None = None
     key: str = ""
     origin: Manifest | None = None
+    name: str | None = None
 
     @classmethod
     def of(
-        cls, path: str | os.PathLike[str], columns: Sequence[Column] = (), kind: Kind | None = None, key: str = ""
+        cls,
+        path: str | os.PathLike[str],
+        columns: Sequence[Column] = (),
+        kind: Kind | None = None,
+        key: str = "",
+        name: str | None = None,
     ) -> Source:
         """The resources in an export's folder, or in a file; see the class for the arguments.
 
@@ -93,7 +100,7 @@ class Source:
                 raise TransferError(f"there is no file or folder {place}")
             origin = _origin(place)
             described = columns if origin is None else origin.columns or columns
-            return cls((place,), described, kind, None, key, origin)
+            return cls((place,), described, kind, None, key, origin, name)
         manifest = Manifest.read(place)
         if manifest is None:
             raise TransferError(f"{place} is no export: it has no {MANIFEST}; give its files, if it has any")
@@ -104,28 +111,29 @@ class Source:
 
     def __iter__(self) -> Iterator[Given]:
         for path in self.files:
+            name = self.name or str(path)
             try:
-                yield from self._read(path)
+                yield from self._read(path, name)
             except _UNPACKING as error:
-                raise TransferError(f"{path} is damaged: {error}", error) from error
+                raise TransferError(f"{name} is damaged: {error}", error) from error
             except OSError as error:
-                raise TransferError(f"{path} cannot be read: {error.strerror or error}", error) from error
+                raise TransferError(f"{name} cannot be read: {error.strerror or error}", error) from error
 
-    def _read(self, path: Path) -> Iterator[Given]:
+    def _read(self, path: Path, name: str) -> Iterator[Given]:
         with path.open("rb") as file:
             head = file.read(len(_PARQUET))
             if head == _PARQUET:
-                yield from _parquet(path, self.columns)
+                yield from _parquet(path, name, self.columns)
                 return
             if head.startswith(UTF_16):
-                raise TransferError(f"{path} is UTF-16: save it as UTF-8")
+                raise TransferError(f"{name} is UTF-16: save it as UTF-8")
             file.seek(0)
             with closing(_unpacked(file)) as plain:
                 named = {suffix.lower() for suffix in path.suffixes}
                 if self.kind == "csv" or (self.kind is None and ".csv" in named):
-                    yield from _csv(path, plain, self.columns)
+                    yield from _csv(name, plain, self.columns)
                 else:
-                    yield from _json(path, plain, self.key)
+                    yield from _json(name, plain, self.key)
 
 
 def _origin(file: Path) -> Manifest | None:
@@ -145,8 +153,9 @@ def spooled(stream: BinaryIO) -> IO[bytes]:
     """
     file = tempfile.NamedTemporaryFile(prefix="sequoia-")  # noqa: SIM115 - whoever called closes it
     try:
-        shutil.copyfileobj(stream, file)
-        file.flush()
+        with temporary():
+            shutil.copyfileobj(stream, file)
+            file.flush()
     except BaseException:
         file.close()
         raise
@@ -207,11 +216,11 @@ class _Frames(io.RawIOBase):
             self._packed, self._frame = frame.unused_data, None
 
 
-def _json(path: Path, file: IO[bytes], key: str) -> Iterator[Given]:
+def _json(name: str, file: IO[bytes], key: str) -> Iterator[Given]:
     """Lines with a resource each; or one JSON value: a list of resources, an answer of the service, or a resource."""
     begun = False
     for number in count(1):
-        line = _line(path, file, number)
+        line = _line(name, file, number)
         if not line:
             return
         text = line.strip(BLANK)
@@ -219,10 +228,10 @@ def _json(path: Path, file: IO[bytes], key: str) -> Iterator[Given]:
             continue
         found = _decoded(text)
         if not begun and _is_long(text, found, key):
-            yield from _whole(path, text + file.read(), key)
+            yield from _whole(name, text + file.read(), key)
             return
         begun = True
-        yield Given(f"{path}, line {number}", _letter(found))
+        yield Given(f"{name}, line {number}", _letter(found))
 
 
 def _is_long(first: bytes, found: dict[str, Any] | bytes, key: str) -> bool:
@@ -232,10 +241,10 @@ def _is_long(first: bytes, found: dict[str, Any] | bytes, key: str) -> bool:
     return first.startswith(b"[") or (first.startswith(b"{") and not first.endswith(b"}"))
 
 
-def _line(path: Path, file: IO[bytes], number: int) -> bytes:
+def _line(name: str, file: IO[bytes], number: int) -> bytes:
     line = file.readline(LONGEST_LINE + 1)
     if len(line) > LONGEST_LINE:
-        raise TransferError(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
+        raise TransferError(f"{name}, line {number}: longer than {LONGEST_LINE:,} bytes")
     return line
 
 
@@ -254,7 +263,7 @@ def _letter(found: dict[str, Any] | bytes) -> dict[str, Any] | bytes:
     return found
 
 
-def _whole(path: Path, text: bytes, key: str) -> Iterator[Given]:
+def _whole(name: str, text: bytes, key: str) -> Iterator[Given]:
     try:
         if text.startswith(b"["):
             items = [bytes(item) for item in _list(text)]
@@ -262,9 +271,9 @@ def _whole(path: Path, text: bytes, key: str) -> Iterator[Given]:
             members = _members(text)
             items = [bytes(item) for item in _list(members[key])] if key in members else [text]
     except _BROKEN as error:
-        raise TransferError(f"{path} is neither lines of JSON nor one JSON value: {error}", error) from error
+        raise TransferError(f"{name} is neither lines of JSON nor one JSON value: {error}", error) from error
     for number, item in enumerate(items, start=1):
-        yield Given(f"{path}, resource {number}", _letter(_decoded(item)))
+        yield Given(f"{name}, resource {number}", _letter(_decoded(item)))
 
 
 class _LongCells:
@@ -295,25 +304,25 @@ class _LongCells:
 _long_cells = _LongCells()
 
 
-def _csv(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
+def _csv(name: str, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
     with _long_cells:
-        yield from _rows(path, file, columns)
+        yield from _rows(name, file, columns)
 
 
-def _rows(path: Path, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
+def _rows(name: str, file: IO[bytes], columns: Sequence[Column]) -> Iterator[Given]:
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     records = csv.reader(text, strict=True)
     try:
         names = next(records, [])
         if len(set(names)) < len(names):
-            raise TransferError(f"{path} has two columns of the same name")
+            raise TransferError(f"{name} has two columns of the same name")
         known = {column.name: column for column in columns}
         table = [known.get(name, Column(name, "text")) for name in names]
         for record in records:
             if record:
-                yield _row(f"{path}, line {records.line_num}", table, record)
+                yield _row(f"{name}, line {records.line_num}", table, record)
     except (csv.Error, UnicodeDecodeError) as error:
-        raise TransferError(f"{path} cannot be read as CSV: {error}", error) from error
+        raise TransferError(f"{name} cannot be read as CSV: {error}", error) from error
     finally:
         text.detach()  # whoever opened the file closes it
 
@@ -336,8 +345,8 @@ def _as_text(record: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def _parquet(path: Path, columns: Sequence[Column]) -> Iterator[Given]:
+def _parquet(path: Path, name: str, columns: Sequence[Column]) -> Iterator[Given]:
     from sequoia.transfer.arrow import rows_in  # noqa: PLC0415 - pyarrow is an extra
 
-    for number, resource in enumerate(rows_in(path, columns), start=1):
-        yield Given(f"{path}, row {number}", resource)
+    for number, resource in enumerate(rows_in(path, columns, name), start=1):
+        yield Given(f"{name}, row {number}", resource)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from sequoia.cli.moving import counted, refusing_files
 from sequoia.cli.query import Question, querying
 from sequoia.criteria import Criteria
 from sequoia.names import json_key
-from sequoia.transfer import Comparison, Difference, Given, Source, compare
+from sequoia.transfer import Comparison, Difference, Given, Manifest, Source, compare
 from sequoia.validation import HISTORY
 
 __all__ = ["diff"]
@@ -138,27 +138,44 @@ class _Live:
 
     def there(self, *, against: bool) -> _Side:
         """What the right side sees; asked as the export was that it is held against."""
-        criteria, source = self._criteria, self._asked
-        if against and source is not None and source.manifest is not None:
+        criteria = self._criteria
+        manifest = self._asked.manifest if against and self._asked is not None else None
+        if manifest is not None:
             if _narrowed(criteria):
                 raise Refusal("a folder is compared as it was exported: leave out the question")
-            criteria = _with_pages_of(criteria, source.manifest.criteria())
+            criteria = _with_pages_of(criteria, manifest.criteria())
         profile = self._options["to_profile"]
         other = self._connection if profile is None else Connection.of_profile(profile)
         owner = self._options["to_owner"] or other.told.values.get("owner") or self._connection.owner
-        return self._scanned(other, owner, criteria)
+        return self._scanned(other, owner, criteria, manifest)
 
-    def _scanned(self, connection: Connection, owner: str, criteria: Criteria) -> _Side:
+    def _scanned(
+        self, connection: Connection, owner: str, criteria: Criteria, manifest: Manifest | None = None
+    ) -> _Side:
         client = self._stack.enter_context(connection.client(check=self._check))
         endpoint = connection.collection(client, *self._names)
         shown = self._stack.enter_context(progress(f"Reading {self._names[1]} of {owner}", streaming=True))
-        scan = endpoint.scan(
-            owner, criteria, workers=self._options["workers"], read_ahead=True, count=True, progress=shown
-        )
-        self._stack.callback(scan.close)
+        found: Iterable[dict[str, Any]]
+        if manifest is not None and manifest.since is not None:
+            _check_changes(manifest, owner, endpoint.url)
+            found = endpoint.changes(owner, manifest.since, criteria, progress=shown)
+        else:
+            found = scan = endpoint.scan(
+                owner, criteria, workers=self._options["workers"], read_ahead=True, count=True, progress=shown
+            )
+            self._stack.callback(scan.close)
         fields = criteria.get_criteria_params().get("fields")
         asked = fields.split(",") if isinstance(fields, str) else None
-        return _Side(f"{owner} at {endpoint.url}", owner, asked, ((str(one.get("ref")), one) for one in scan))
+        return _Side(f"{owner} at {endpoint.url}", owner, asked, ((str(one.get("ref")), one) for one in found))
+
+
+def _check_changes(manifest: Manifest, owner: str, url: str) -> None:
+    """Refuse to ask elsewhere what changed since a time that only the export's own service knows."""
+    if (manifest.owner, manifest.url) != (owner, url):
+        raise Refusal(
+            f"an export of changes (--since) is compared with what changed for its own owner, {manifest.owner} at "
+            f"{manifest.url}, not with {owner} at {url}"
+        )
 
 
 def _narrowed(criteria: Criteria) -> bool:

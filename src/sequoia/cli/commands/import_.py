@@ -65,10 +65,10 @@ def import_(  # noqa: PLR0913 - the options of the command
 
 
 def _source(path: str, endpoint: Endpoint, kind: Kind | None, stack: ExitStack) -> Source:
-    described = endpoint.descriptor
+    described, name = endpoint.descriptor, None
     if path == "-":
-        path = stack.enter_context(spooled(stack.enter_context(opened(path)))).name
-    return Source.of(path, columns_of(described), kind, described.plural_name)
+        path, name = stack.enter_context(spooled(stack.enter_context(opened(path)))).name, "stdin"
+    return Source.of(path, columns_of(described), kind, described.plural_name, name)
 
 
 def _done(*, dry_run: bool, checked: bool) -> str:
