@@ -241,6 +241,15 @@ def test_without_the_check_the_service_judges(run: Any, sandbox: Sandbox) -> Non
     assert "POST" in writes(sandbox)
 
 
+def test_without_the_check_no_descriptor_is_needed(run: Any, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault(status=404, service="metadata", path="/descriptor/raw", times=None))
+    done = run("store", "metadata", "contents", "--no-check", input=json.dumps({"contents": [film("undescribed")]}))
+    assert done.exit_code == 0
+    assert done.stderr.endswith("1 contents stored\n")
+    sandbox.faults.clear()
+    assert run("delete", "metadata", "contents", "undescribed", "--yes").exit_code == 0
+
+
 def test_when_nothing_can_work_it_says_how_far_it_came(run: Any, sandbox: Sandbox, tmp_path: Path) -> None:
     run("count", "metadata", "contents")  # gets a token
     sandbox.faults.add(Fault(status=405, service="metadata", method="POST", times=None))

@@ -20,6 +20,7 @@ from sequoia.cli.moving import Repeatable, again, free_name
 from sequoia.dead_letters import DeadLetters
 from sequoia.endpoint import Endpoint
 from sequoia.error import InvalidResource
+from sequoia.names import json_key
 from sequoia.report import Result, report_of, untold
 
 __all__ = ["store"]
@@ -59,7 +60,8 @@ def store(  # noqa: PLR0913, PLR0917 - what a command line has
         stream = stack.enter_context(opened(file))
         client = stack.enter_context(connection.client())
         endpoint = connection.collection(client, service, resource)
-        key = endpoint.descriptor.plural_name
+        # Without the check nothing but the service itself is needed.
+        key = endpoint.descriptor.plural_name if check else json_key(resource)
         given = resources_in(stream, key, "stdin" if file == "-" else file)
         work.writer = stack.enter_context(output.writer(["ref", "version"])) if show else None
         work.letters = stack.enter_context(_Letters(dead_letters))
