@@ -27,6 +27,7 @@ _SET = ("createdAt", "createdBy", "updatedAt", "updatedBy", "version")
 # What every resource has that was read as a whole.
 _WHOLE = ("ref", "owner", "name", "createdAt", "updatedAt", "version")
 # The same for an update, which gets the version beside the body: code that takes it out of the body is right.
+_SET_BUT_VERSION = ("createdAt", "createdBy", "updatedAt", "updatedBy")
 _WHOLE_BUT_VERSION = ("ref", "owner", "name", "createdAt", "updatedAt")
 
 
@@ -138,7 +139,7 @@ def encoded_resource(value: Any) -> Encoded:
         raise InvalidResource(f"a resource is a JSON object, not {body[:80]!r}", error) from error
     except NO_JSON as error:
         raise InvalidResource(f"cannot make JSON of this {type(value).__name__}: {error}", error) from error
-    if missing := _lost(head, _WHOLE):
+    if missing := _lost(head, _SET, _WHOLE):
         raise InvalidResource(
             f"it was read with only some of its fields, and storing it would delete the others: {', '.join(missing)} "
             f"missing, which every resource has. Read it whole, or take {', '.join(_SET)} out of a new one"
@@ -192,15 +193,22 @@ def check_reference(resource: Mapping[str, Any], ref: str) -> None:
         raise ReferencesMismatchException(f"cannot update {ref}: the resource's owner and name make it {derived}")
 
 
-def check_whole(resource: Mapping[str, Any], ref: str) -> None:
+def check_whole(resource: Mapping[str, Any], ref: str, *, version_tells: bool = False) -> None:
     """Make sure that the body of an update is not the part of a resource that a read with `fields` gave.
 
     One that has nothing of what only the service sets was written by hand, and may be as short as it likes.
 
+    Args:
+        resource: The body.
+        ref: Its reference.
+        version_tells: Whether its version alone shows that it was read. In code that was written for 4.4.0 it does not:
+            who writes a body by hand and has the version at hand may well put it in.
+
     Raises:
         InvalidResource: It is such a part: the update would delete the rest.
     """
-    if missing := _lost(resource, _WHOLE_BUT_VERSION):
+    signs = _SET if version_tells else _SET_BUT_VERSION
+    if missing := _lost(resource, signs, _WHOLE_BUT_VERSION):
         raise InvalidResource(
             f"cannot update {ref}: it was read with only some of its fields, and the update would delete the others: "
             f"{', '.join(missing)} missing, which every resource has. Read it whole, or change some fields with patch; "
@@ -208,9 +216,9 @@ def check_whole(resource: Mapping[str, Any], ref: str) -> None:
         )
 
 
-def _lost(resource: Mapping[str, Any], whole: Iterable[str]) -> list[str]:
-    """What a resource that was read does not have of what a whole one has; nothing for one that was not read."""
-    if resource.keys().isdisjoint(_SET):
+def _lost(resource: Mapping[str, Any], signs: Iterable[str], whole: Iterable[str]) -> list[str]:
+    """What a resource that was read does not have of what a whole one has; nothing for one without a sign of that."""
+    if resource.keys().isdisjoint(signs):
         return []
     return [name for name in whole if resource.get(name) is None]
 

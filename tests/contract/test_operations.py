@@ -316,7 +316,16 @@ def test_a_body_of_another_resource_is_refused_before_anything_is_sent(
     assert not sandbox.requests
 
 
-@pytest.mark.parametrize("fields", ["version,title", "version,title,updatedAt", "title,updatedBy"])
+def test_a_body_that_was_written_by_hand_may_have_the_version_in_it(
+    client: Client, sandbox: Sandbox, owner: str
+) -> None:
+    stored = client.metadata.contents.store(owner, content(owner, "a")).resource
+    body = {name: stored[name] for name in ("ref", "owner", "name", "type", "version")}
+    written = client.metadata.contents.update(owner, {**body, "title": "By hand"}, stored["ref"], stored["version"])
+    assert written.resource["title"] == "By hand"
+
+
+@pytest.mark.parametrize("fields", ["createdBy,title", "version,title,updatedAt", "title,updatedBy"])
 def test_what_was_read_in_part_is_not_written_as_the_whole(
     client: Client, sandbox: Sandbox, owner: str, fields: str
 ) -> None:

@@ -51,7 +51,7 @@ def update(  # noqa: PLR0913, PLR0917 - what a command line has
                 "'sequoia store' replaces whatever is there"
             )
         # Before the descriptor has a say: what it misses in a part of a resource says nothing of what is wrong.
-        check_whole(body, whole)
+        check_whole(body, whole, version_tells=True)
         faults = endpoint.validate(body) if check else []
         if faults:
             raise InvalidResource("; ".join(map(str, faults)), faults=faults)
