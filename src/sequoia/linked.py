@@ -114,9 +114,11 @@ def linked_starts(answer: Answer, name: str) -> Iterator[str]:
     """
     entries = _entries(answer, name)
     links = dict.fromkeys(str(entry["continue"]) for entry in entries if entry.get("continue"))
-    # Mostly there is no link, and then nothing needs to be read.
-    made = {_question(entry.get("request")) for entry in entries} if links else set()
-    return (link for link in links if _question(link) not in made)
+    # Mostly a link was followed word for word, or there is none, and then nothing needs to be taken apart.
+    followed = {str(entry.get("request")) for entry in entries}
+    left = [link for link in links if link not in followed]
+    made = {_question(entry.get("request")) for entry in entries} if left else set()
+    return (link for link in left if _question(link) not in made)
 
 
 def _entries(answer: Answer, name: str) -> list[dict[str, Any]]:
