@@ -11,14 +11,14 @@ import sys
 import pytest
 
 from sequoia import gate
-from sequoia.cli import console
+from sequoia.cli import bars, console
 from sequoia.progress import Progress
 
 SCRIPT = """
 import sys
-from sequoia.cli import console
+from sequoia.cli import bars, console
 from sequoia.progress import Progress
-with console.progress("Exporting contents", streaming={streaming}) as show:
+with bars.progress("Exporting contents", streaming={streaming}) as show:
     show(Progress(done=10, total={total}, bytes=0, seconds={seconds}, rate=5.0))
     console.note("a note in between")
 """
@@ -74,7 +74,7 @@ def test_without_stderr_a_note_is_dropped_and_without_stdout_data_are_not(monkey
 def test_in_a_pipe_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    with console.progress("Exporting") as show:
+    with bars.progress("Exporting") as show:
         show(Progress(10, 100, 0, 60.0, 1.0))
     assert written.getvalue() == ""
 
@@ -92,9 +92,9 @@ def test_on_a_terminal_the_bar_has_count_rate_and_time_left(columns: int) -> Non
 def test_the_bar_appears_even_if_nothing_is_ever_done() -> None:
     seen = on_a_terminal("""
 import threading
-from sequoia.cli import console
-console._PATIENCE = 0.0
-with console.progress("Exporting contents"):
+from sequoia.cli import bars, console
+bars._PATIENCE = 0.0
+with bars.progress("Exporting contents"):
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.join()
@@ -106,7 +106,7 @@ with console.progress("Exporting contents"):
 def test_a_service_that_is_busy_is_told_once_also_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
     log = logging.getLogger(gate.__name__)
     before = (log.level, list(log.handlers))
-    with console.progress("Exporting"):
+    with bars.progress("Exporting"):
         for _ in range(3):
             log.info("the service is busy: %d requests at once from now on, no longer %d", 2, 4)
     assert (log.level, log.handlers) == before
@@ -135,4 +135,4 @@ def test_no_colour_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (61.4, "1:01"), (3_723, "1:02:03"), (-5, "0:00")])
 def test_a_duration_is_written_as_clocks_do(seconds: float, text: str) -> None:
-    assert console._duration(seconds) == text
+    assert bars._duration(seconds) == text

@@ -256,19 +256,30 @@ def test_an_adapter_may_be_asynchronous_or_run_in_threads(backend: str, sandbox:
 
 
 def test_a_client_belongs_to_its_event_loop(backend: str) -> None:
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, json={"services": [], "path": request.url.path})
+    class Held(httpx2.AsyncBaseTransport):
+        """As a connection: in another event loop than its own it is of no use."""
 
+        def __init__(self) -> None:
+            self.broken = False
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            await anyio.lowlevel.checkpoint()
+            if self.broken:
+                raise RuntimeError("Event loop is closed")
+            return httpx2.Response(200, json={"services": [], "path": request.url.path})
+
+    held = Held()
     client = AsyncClient(
-        "https://registry.test/services/acme",
-        auth_type=AuthType.NO_AUTH,
-        adapters=[("https://", httpx2.MockTransport(answer))],
+        "https://registry.test/services/acme", auth_type=AuthType.NO_AUTH, adapters=[("https://", held)]
     )
 
-    async def session() -> Any:
-        return (await client.get("https://metadata.test/x")).data["path"]
+    async def session(error: type[Exception] | None = None, told: str | None = None) -> None:
+        if error is None:
+            assert (await client.get("https://metadata.test/x")).data["path"] == "/x"
+            held.broken = True
+            error = RuntimeError  # in its own loop it is what it is
+        with pytest.raises(error, match=told):
+            await client.get("https://metadata.test/x")
 
-    assert anyio.run(session, backend=backend) == "/x"
-    for _ in range(2):
-        with pytest.raises(ClientError, match=r"belongs to the event loop .* make a client in each asyncio\.run"):
-            anyio.run(session, backend=backend)
+    anyio.run(session, backend=backend)
+    anyio.run(session, ClientError, r"belongs to the event loop .* make a client in each asyncio\.run", backend=backend)

@@ -73,7 +73,8 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
     async def send(self, call: Call, request: httpx2.Request) -> httpx2.Response:
         """Send a call's request, which `request` has made, and read its answer; errors as `Channels.send`."""
         self._check_open()
-        self._check_loop()
+        if self._loop is None:
+            self._loop = _current_loop()
         self._in_flight += 1
         try:
             response = await self.for_url(call.url).send(request, stream=True)
@@ -81,6 +82,10 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
         except ssl.SSLError as error:
             # httpcore2 leaves an alert of the server, which TLS 1.3 sends after the handshake, as it is.
             raise httpx2.ReadError(str(error)) from error
+        except RuntimeError as error:
+            if (told := self._of_another_loop()) is None:
+                raise
+            raise told from error
         finally:
             self._in_flight -= 1
             if self._closed:
@@ -91,20 +96,14 @@ class AsyncChannels(Routes[httpx2.AsyncClient]):
         self._closed = True
         await self._hang_up()
 
-    def _check_loop(self) -> None:
-        """Refuse to work in another event loop: connections and locks belong to the one in which they were made.
-
-        Raises:
-            ClientError: The first request of this client was sent in another one.
-        """
-        loop = _current_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise ClientError(
-                "this client belongs to the event loop in which it sent its first request, and that has ended or is "
-                "another one: make a client in each asyncio.run"
-            )
+    def _of_another_loop(self) -> ClientError | None:
+        """What to say of an error where this is not the event loop in which the connections were made."""
+        if self._loop is _current_loop():
+            return None
+        return ClientError(
+            "this client belongs to the event loop in which it sent its first request, and that has ended or is "
+            "another one: make a client in each asyncio.run"
+        )
 
     async def _hang_up(self) -> None:
         if self._idle:

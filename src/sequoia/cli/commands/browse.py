@@ -10,9 +10,10 @@ import click
 
 from sequoia.cli.arguments import on_resource
 from sequoia.cli.attaching import check_attachable, check_included
+from sequoia.cli.bars import progress
 from sequoia.cli.cells import columns_of
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import data, note, progress
+from sequoia.cli.console import data, note
 from sequoia.cli.explaining import endpoint_code, quoted, script
 from sequoia.cli.formats import Output, formatted
 from sequoia.cli.query import Question, querying

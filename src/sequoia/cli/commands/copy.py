@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.bars import progress
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import progress
 from sequoia.cli.failing import Refusal
 from sequoia.cli.layers import check
 from sequoia.cli.moving import Repeatable, finish, refusing_files, repeatable

@@ -8,8 +8,9 @@ import click
 
 from sequoia.cli.arguments import on_resource, own_ref
 from sequoia.cli.attaching import check_included
+from sequoia.cli.bars import progress
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import note, progress
+from sequoia.cli.console import note
 from sequoia.cli.failing import PARTLY, Failure, Refusal, refusing
 from sequoia.cli.query import Question, querying
 from sequoia.endpoint import Endpoint

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import click
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.bars import progress
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import note, progress
+from sequoia.cli.console import note
 from sequoia.cli.failing import PARTLY, Refusal
 from sequoia.cli.formats import Output, formatted
 from sequoia.cli.layers import check

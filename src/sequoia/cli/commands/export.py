@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.bars import progress
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import note, progress
+from sequoia.cli.console import note
 from sequoia.cli.failing import Refusal
 from sequoia.cli.moving import Repeatable, Unfinished, again, refusing_files
 from sequoia.cli.query import Question, querying

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.bars import progress
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import progress
 from sequoia.cli.inputs import opened
 from sequoia.cli.moving import Repeatable, finish, refusing_files, repeatable
 from sequoia.endpoint import Endpoint

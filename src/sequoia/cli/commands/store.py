@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from sequoia.cli.arguments import on_resource
+from sequoia.cli.bars import progress
 from sequoia.cli.cells import shown
 from sequoia.cli.connection import Connection, connected
-from sequoia.cli.console import note, progress
+from sequoia.cli.console import note
 from sequoia.cli.failing import PARTLY, Refusal, Unfinished, partly
 from sequoia.cli.formats import Output, Writer, formatted
 from sequoia.cli.inputs import Found, identity, opened, owned, resources_in
