@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
@@ -13,7 +13,7 @@ from sequoia.calls import Answer, Call
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
-from sequoia.error import BadRequest, NotFound
+from sequoia.error import BadRequest, HttpError, NotFound
 from sequoia.operations import ResourcePath, field_names
 from sequoia.retry import EmptyRule, Operation, Task
 from sequoia.sending import Sender
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Collection"]
 
 T = TypeVar("T")
-Asked = TypeVar("Asked")
 Strategy = Mapping[str, Any] | None
 
 
@@ -169,19 +168,21 @@ class Collection:
 
     def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
         """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
-        return self._explaining(question, self._sender.send, call, operation)
-
-    def _ask_all(self, question: Question, calls: Iterable[Call], operation: Operation) -> Answer:
-        """The same for calls, relative to the service, that ask one question in parts."""
-        return self._explaining(question, self._described.send_all, calls, operation)
-
-    def _explaining(
-        self, question: Question, send: Callable[[Asked, Operation], Answer], asked: Asked, operation: Operation
-    ) -> Answer:
         try:
-            return send(asked, operation)
+            return self._sender.send(call, operation)
         except (NotFound, BadRequest) as error:
-            explained = self._described.explained(error, self._path, operation, question)
-            if explained is error:
-                raise
+            self._explain(error, question, operation)
+            raise
+
+    def _explain(self, error: HttpError, question: Question, operation: Operation) -> None:
+        """Have the descriptor say more about a refusal, on the error itself or by another one.
+
+        Called where the error was caught, and not around what is sent: one call more in a task makes all of its waiting
+        dearer, and a thousand reads at once wait often.
+
+        Raises:
+            ResourceNotFound: The service has no such resource; else the error is to be raised again.
+        """
+        explained = self._described.explained(error, self._path, operation, question)
+        if explained is not error:
             raise explained from error

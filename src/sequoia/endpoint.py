@@ -13,7 +13,7 @@ from sequoia.collection import Collection
 from sequoia.criteria import Criteria
 from sequoia.describing import Described
 from sequoia.descriptor import ResourceType
-from sequoia.error import Fault, HttpError
+from sequoia.error import BadRequest, Fault, HttpError, NotFound
 from sequoia.linked import warn_of_linked_errors
 from sequoia.operations import BusinessPath, Refs, field_names, version_conflict
 from sequoia.paging import Beginning
@@ -85,7 +85,11 @@ class Endpoint(Collection):
         question = Question(self._path.key, criteria)
         self._described.check(question, operation)
         resolver = self._described.resolver(self._path, operation)
-        answer = self._ask_all(question, calls, operation)
+        try:
+            answer = self._described.send_all(calls, operation)
+        except (NotFound, BadRequest) as error:
+            self._explain(error, question, operation)
+            raise
         warn_of_linked_errors(answer, set())
         return Response(answer, resolver)
 
@@ -267,7 +271,11 @@ class Endpoint(Collection):
             ValueError: There is no ref, or one that is not of the form `owner:name`; nothing was sent.
         """
         calls, operation = self._path.delete(owner, ref), self._operation("delete", owner)
-        return Response(self._ask_all(Question(self._path.key, None), calls, operation))
+        try:
+            return Response(self._described.send_all(calls, operation))
+        except (NotFound, BadRequest) as error:
+            self._explain(error, Question(self._path.key, None), operation)
+            raise
 
     def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
         """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
@@ -14,7 +14,7 @@ from sequoia.aio.sending import AsyncSender
 from sequoia.calls import Answer, Call
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
-from sequoia.error import BadRequest, NotFound
+from sequoia.error import BadRequest, HttpError, NotFound
 from sequoia.operations import ResourcePath, field_names
 from sequoia.retry import EmptyRule, Operation, Task
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncCollection"]
 
 T = TypeVar("T")
-Asked = TypeVar("Asked")
 Strategy = Mapping[str, Any] | None
 
 
@@ -169,23 +168,21 @@ class AsyncCollection:
 
     async def _ask(self, question: Question, call: Call, operation: Operation) -> Answer:
         """Send a call to the collection; what the descriptor says about a refusal goes with the error."""
-        return await self._explaining(question, self._sender.send, call, operation)
-
-    async def _ask_all(self, question: Question, calls: Iterable[Call], operation: Operation) -> Answer:
-        """The same for calls, relative to the service, that ask one question in parts."""
-        return await self._explaining(question, self._described.send_all, calls, operation)
-
-    async def _explaining(
-        self,
-        question: Question,
-        send: Callable[[Asked, Operation], Awaitable[Answer]],
-        asked: Asked,
-        operation: Operation,
-    ) -> Answer:
         try:
-            return await send(asked, operation)
+            return await self._sender.send(call, operation)
         except (NotFound, BadRequest) as error:
-            explained = await self._described.explained(error, self._path, operation, question)
-            if explained is error:
-                raise
+            await self._explain(error, question, operation)
+            raise
+
+    async def _explain(self, error: HttpError, question: Question, operation: Operation) -> None:
+        """Have the descriptor say more about a refusal, on the error itself or by another one.
+
+        Called where the error was caught, and not around what is sent: one call more in a task makes all of its waiting
+        dearer, and a thousand reads at once wait often.
+
+        Raises:
+            ResourceNotFound: The service has no such resource; else the error is to be raised again.
+        """
+        explained = await self._described.explained(error, self._path, operation, question)
+        if explained is not error:
             raise explained from error

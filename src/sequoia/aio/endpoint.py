@@ -14,7 +14,7 @@ from sequoia.calls import Call
 from sequoia.checking import Question
 from sequoia.criteria import Criteria
 from sequoia.descriptor import ResourceType
-from sequoia.error import Fault, HttpError
+from sequoia.error import BadRequest, Fault, HttpError, NotFound
 from sequoia.linked import warn_of_linked_errors
 from sequoia.operations import BusinessPath, Refs, field_names, version_conflict
 from sequoia.paging import Beginning
@@ -85,7 +85,11 @@ class AsyncEndpoint(AsyncCollection):
         question = Question(self._path.key, criteria)
         await self._described.check(question, operation)
         resolver = await self._described.resolver(self._path, operation)
-        answer = await self._ask_all(question, calls, operation)
+        try:
+            answer = await self._described.send_all(calls, operation)
+        except (NotFound, BadRequest) as error:
+            await self._explain(error, question, operation)
+            raise
         warn_of_linked_errors(answer, set())
         return Response(answer, resolver)
 
@@ -267,7 +271,11 @@ class AsyncEndpoint(AsyncCollection):
             ValueError: There is no ref, or one that is not of the form `owner:name`; nothing was sent.
         """
         calls, operation = self._path.delete(owner, ref), self._operation("delete", owner)
-        return Response(await self._ask_all(Question(self._path.key, None), calls, operation))
+        try:
+            return Response(await self._described.send_all(calls, operation))
+        except (NotFound, BadRequest) as error:
+            await self._explain(error, Question(self._path.key, None), operation)
+            raise
 
     async def bulk_store(self, owner: str | None, resources: Source, **options: Unpack[BulkOptions]) -> BulkReport:
         """Create or wholly replace any number of resources, in batches, several at once; see `docs/bulk.md`.
