@@ -10,6 +10,7 @@ from threading import Lock, Timer
 from typing import TYPE_CHECKING
 
 from sequoia.cli.console import note, on_terminal, screen
+from sequoia.cli.logs import listening
 from sequoia.progress import Progress
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sequoia.progress import OnProgress
 
 __all__ = ["progress"]
+
+_GATE = "sequoia.gate"
+"""The logger that tells of the pace."""
 
 _PATIENCE = 1.0
 """Seconds of work that need no bar."""
@@ -40,7 +44,8 @@ def progress(title: str, *, streaming: bool = False) -> Iterator[OnProgress]:
     Returns:
         What to hand to `scan`, `bulk_store` and the like as `progress`.
     """
-    with _told_of_the_pace():
+    # In a pipe, too, it is said that the service slows the work down: else nobody knows why nothing moves.
+    with listening(_GATE, _Once(), logging.INFO):
         if sys.stderr is None or not sys.stderr.isatty() or (streaming and on_terminal()):
             yield _nothing
             return
@@ -56,26 +61,11 @@ def progress(title: str, *, streaming: bool = False) -> Iterator[OnProgress]:
             bar.stop()
 
 
-@contextmanager
-def _told_of_the_pace() -> Iterator[None]:
-    """Say once, also in a pipe, when the service slows the work down: else nobody knows why nothing moves."""
-    log = logging.getLogger("sequoia.gate")
-    handler, before = _Once(), log.level
-    log.addHandler(handler)
-    if not log.isEnabledFor(logging.INFO):
-        log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-
-
 class _Once(logging.Handler):
     """Notes the first record, in words for people."""
 
     def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - it says that the window became smaller
-        logging.getLogger("sequoia.gate").removeHandler(self)
+        logging.getLogger(_GATE).removeHandler(self)
         note("The service is busy (429 or 503): this goes on more slowly, and what fails is tried again.")
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sequoia.cli import console
 from sequoia.secrecy import HIDDEN, SHORTEST, masked
 
-__all__ = ["shown", "silenced"]
+__all__ = ["listening", "shown", "silenced"]
 
 _BEARER = re.compile(r"(Bearer|Basic) +[\w.~+/=-]+")
 
@@ -26,11 +26,24 @@ def shown(secrets: Iterable[str], *, debug: bool = False) -> Iterator[None]:
     handler = _Notes(frozenset(secret for secret in secrets if len(secret) >= SHORTEST))
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s" if debug else "Warning: %(message)s"))
     handler.setLevel(logging.DEBUG if debug else logging.WARNING)
-    logger = logging.getLogger("sequoia")
+    with listening("sequoia", handler, logging.DEBUG if debug else logging.NOTSET):
+        yield
+
+
+@contextmanager
+def listening(name: str, handler: logging.Handler, level: int) -> Iterator[None]:
+    """Hand what a logger says meanwhile to a handler.
+
+    Args:
+        name: Name of the logger.
+        handler: Takes it.
+        level: What the logger is to say at least, even if it is set to say less; `NOTSET` leaves it as it is.
+    """
+    logger = logging.getLogger(name)
     before = logger.level
     logger.addHandler(handler)
-    if debug:
-        logger.setLevel(logging.DEBUG)
+    if level and not logger.isEnabledFor(level):
+        logger.setLevel(level)
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from sequoia.cli.console import note
 from sequoia.cli.failing import FULL, PARTLY, Refusal, Unfinished
 from sequoia.error import ClientError
 from sequoia.report import report_of
+from sequoia.transfer.comparing import has_no_room
 from sequoia.transfer.error import TransferError
 from sequoia.transfer.importing import Report
 
@@ -69,8 +70,7 @@ def refusing_files() -> Iterator[None]:
 def _began(error: Exception) -> bool:
     """Whether it has ended a command in the middle of its work."""
     report = report_of(error)
-    database_full = getattr(getattr(error, "cause", None), "sqlite_errorname", "") == "SQLITE_FULL"
-    return database_full or (report is not None and report.stored > 0)
+    return has_no_room(error.__cause__) or (report is not None and report.stored > 0)
 
 
 def finish(report: Report, done: str, letters: str | None) -> None:
@@ -116,7 +116,7 @@ def repeatable(letters: str | None) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, ClientError) as error:
-        report = getattr(error, "report", None)
+        report = report_of(error)
         stored = 0 if report is None else report.stored
         broken = isinstance(error, TransferError)  # a file, which is to be mended first
         if isinstance(error, KeyboardInterrupt) or (report is not None and not (broken and stored == 0)):

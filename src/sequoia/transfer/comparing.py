@@ -17,7 +17,7 @@ import msgspec
 from sequoia.transfer.error import TransferError
 from sequoia.validation import HISTORY
 
-__all__ = ["Comparison", "Difference", "compare"]
+__all__ = ["Comparison", "Difference", "compare", "has_no_room"]
 
 Found = tuple[str, Mapping[str, Any]]
 _BATCH = 1_000
@@ -119,11 +119,12 @@ def compare(left: Iterable[Found], right: Iterable[Found], how: Comparison) -> I
             for key, one, two in rows:
                 yield from _differences(key, one, two)
     except sqlite3.Error as error:
-        advice = ": set TMPDIR to a folder with room for both sides" if _has_no_room(error) else ""
+        advice = ": set TMPDIR to a folder with room for both sides" if has_no_room(error) else ""
         raise TransferError(f"the temporary database for the comparison failed: {error}{advice}", error) from error
 
 
-def _has_no_room(error: sqlite3.Error) -> bool:
+def has_no_room(error: object) -> bool:
+    """Whether an error of the database says that its disk is full."""
     return getattr(error, "sqlite_errorname", None) in _NO_ROOM  # what comes from Python itself has none
 
 
