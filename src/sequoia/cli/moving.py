@@ -70,7 +70,7 @@ def refusing_files() -> Iterator[None]:
 def _began(error: Exception) -> bool:
     """Whether it has ended a command in the middle of its work."""
     report = report_of(error)
-    return has_no_room(error.__cause__) or (report is not None and report.stored > 0)
+    return has_no_room(getattr(error, "cause", None)) or (report is not None and report.stored > 0)
 
 
 def finish(report: Report, done: str, letters: str | None) -> None:
